@@ -1,0 +1,272 @@
+"""Policy documents by meaning: canonical form, equality, quota size.
+
+Two documents mean the same when IAM decides every request alike and an author would call them the same text spelled
+differently. The canonical form unifies only spellings of which that is certain (IAM User Guide,
+reference_policies_elements and reference_policies_grammar):
+
+- a `Version` left out is `2008-10-17`; a single statement is a list of one; a single value is a list of one;
+- values in a list are a set: order and repetition do not count; statements are a multiset: a statement more or less does;
+- in `Principal`, twelve digits under `AWS` are that account's root ARN; a unique ID that lives is its ARN (IAM stores
+  the one and shows the other);
+- booleans and numbers are their text, and the values of `Bool` and `Null` operators have no case;
+- actions and condition keys have no case; an empty `Sid` and an empty `Condition` are none.
+
+It never unifies service principals, `"*"` with `{"AWS": "*"}`, versions, operators (`StringLike` without a wildcard is not
+`StringEquals`), or what a wildcard covers. It is for comparing only: what is sent to IAM is what the author wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from reconciler.model.arn import is_account_id, root_arn
+
+Json: TypeAlias = Mapping[str, Any]
+Resolve: TypeAlias = Callable[[str], str]
+
+OLD_VERSION = "2008-10-17"
+NEW_VERSION = "2012-10-17"
+
+_LISTS = ("Action", "NotAction", "Resource", "NotResource")
+_CASELESS = ("Action", "NotAction")
+_PRINCIPALS = ("Principal", "NotPrincipal")
+
+
+def unresolved(value: str) -> str:
+    """Return a principal as it stands: the way of resolving when no living IDs are known."""
+    return value
+
+
+def compact(document: object) -> str:
+    """Return JSON text without white space, the form in which documents are sent and measured."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest_of(value: object) -> str:
+    """Return `sha256:...` over a JSON value, blind to the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalInPlace:
+    """One value of one `Principal`: the statement's effect, the key (`AWS`, `Service`, ...), and where it stands."""
+
+    effect: str
+    element: str
+    key: str
+    value: str
+    location: str
+    statement: int
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyDocument:
+    """A policy document as its author wrote it or as IAM showed it.
+
+    `source` is a mapping, or the bare text where that is not a JSON object. Documents have no `==` of their own,
+    because equality needs the partition and the living IDs: use `same_meaning`.
+    """
+
+    source: Json | str
+
+    @cached_property
+    def understood(self) -> bool:
+        """Tell whether this has the shape of a policy: an object whose statements are objects."""
+        return isinstance(self.source, Mapping) and all(
+            isinstance(statement, Mapping) and _well_shaped(statement) for statement in self.raw_statements
+        )
+
+    @cached_property
+    def raw_statements(self) -> list[Any]:
+        """Return the statements as they stand, a single one as a list of one."""
+        if not isinstance(self.source, Mapping):
+            return []
+        statements = self.source.get("Statement", [])
+        return list(statements) if isinstance(statements, list | tuple) else [statements]
+
+    @cached_property
+    def text(self) -> str:
+        """Return the document as it is sent: the author's own, without white space."""
+        return self.source if isinstance(self.source, str) else compact(self.source)
+
+    @cached_property
+    def size(self) -> int:
+        """Return the number of characters that count against IAM's quotas: all but white space.
+
+        White space is not counted (IAM User Guide, reference_iam-quotas); white space inside of values neither.
+        """
+        return sum(not character.isspace() for character in self.text)
+
+    def canonical(self, partition: str = "aws", resolve: Resolve = unresolved) -> Json:
+        """Return the canonical form; `resolve` turns a living unique ID into its ARN and leaves the rest alone."""
+        if not self.understood:
+            return {"NotUnderstood": self.source}
+        assert isinstance(self.source, Mapping)  # noqa: S101  understood says so; the type checker cannot see it
+        statements = [canonical_statement(raw, partition, resolve) for raw in self.raw_statements]
+        extra = {key: value for key, value in self.source.items() if key not in {"Version", "Statement"}}
+        return {
+            "Version": str(self.source.get("Version", OLD_VERSION)),
+            "Statement": sorted(statements, key=_sort_key),
+            **extra,
+        }
+
+    def same_meaning(self, other: PolicyDocument, partition: str = "aws", resolve: Resolve = unresolved) -> bool:
+        """Tell whether both say the same, once living IDs are read as their ARNs."""
+        if self.source == other.source:
+            return True
+        return self.canonical(partition, resolve) == other.canonical(partition, resolve)
+
+    def digest(self, partition: str = "aws", resolve: Resolve = unresolved) -> str:
+        """Return `sha256:...` over the canonical form: equal exactly for documents that say the same."""
+        return digest_of(self.canonical(partition, resolve))
+
+    def principals(self) -> Iterator[PrincipalInPlace]:
+        """Yield every value of every `Principal` and `NotPrincipal`, in the order of the document."""
+        for number, statement in enumerate(self.raw_statements):
+            if isinstance(statement, Mapping):
+                yield from _principals_of(statement, number, f"Statement[{number}]")
+
+    def without_principals(self, gone: Callable[[PrincipalInPlace], bool]) -> PolicyDocument:
+        """Return the document less the principals for which `gone` holds, and less statements that name nobody then."""
+        kept = []
+        for number, statement in enumerate(self.raw_statements):
+            remaining = _statement_without(statement, number, gone)
+            if remaining is not None:
+                kept.append(remaining)
+        source = dict(self.source) if isinstance(self.source, Mapping) else {}
+        return PolicyDocument({**source, "Statement": kept})
+
+
+def canonical_statement(raw: Json, partition: str = "aws", resolve: Resolve = unresolved) -> dict[str, Any]:
+    """Return one statement in canonical form; elements that are not known are kept as they stand."""
+    canonical: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key in _LISTS:
+            canonical[key] = _values(value, lower=key in _CASELESS)
+        elif key in _PRINCIPALS:
+            canonical[key] = _canonical_principal(value, partition, resolve)
+        elif key == "Condition":
+            if conditions := canonical_conditions(value):
+                canonical[key] = conditions
+        elif key != "Sid" or value:
+            canonical[key] = value
+    return canonical
+
+
+def canonical_conditions(block: Json) -> list[list[Any]]:
+    """Return a condition block as sorted `[operator, key, values]`: all of them must hold."""
+    return sorted(
+        [operator, key.lower(), _values(value, lower=has_caseless_values(operator))]
+        for operator, keys in block.items()
+        for key, value in keys.items()
+    )
+
+
+def has_caseless_values(operator: str) -> bool:
+    """Tell whether an operator compares truth values, of which `True` is `true`."""
+    name = operator.rpartition(":")[2].removesuffix("IfExists")
+    return name in {"Bool", "Null"}
+
+
+def listed(value: object) -> list[Any]:
+    """Return a value as IAM reads it: a single one is a list of one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def text_of(value: object) -> str:
+    """Return a scalar as IAM reads it: `true` and `"true"`, `1` and `"1"` are the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _values(value: object, *, lower: bool = False) -> list[str]:
+    texts = {text_of(item) for item in listed(value)}
+    return sorted({text.lower() for text in texts} if lower else texts)
+
+
+def _canonical_principal(value: object, partition: str, resolve: Resolve) -> list[list[str]]:
+    if not isinstance(value, Mapping):
+        return [["", text_of(value)]]
+    found = {
+        (key, _canonical_value(key, text_of(item), partition, resolve))
+        for key, items in value.items()
+        for item in listed(items)
+    }
+    return [list(pair) for pair in sorted(found)]
+
+
+def _canonical_value(key: str, value: str, partition: str, resolve: Resolve) -> str:
+    if key != "AWS":
+        return value
+    return root_arn(partition, value) if is_account_id(value) else resolve(value)
+
+
+def _sort_key(statement: Json) -> str:
+    return json.dumps(statement, sort_keys=True, default=str)
+
+
+def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:
+    effect = str(statement.get("Effect", ""))
+    for element in _PRINCIPALS:
+        value = statement.get(element)
+        if isinstance(value, str):
+            yield PrincipalInPlace(effect, element, "", value, f"{prefix}.{element}", number)
+        elif isinstance(value, Mapping):
+            for key, items in value.items():
+                for where, item in _indexed(items, f"{prefix}.{element}.{key}"):
+                    yield PrincipalInPlace(effect, element, key, text_of(item), where, number)
+
+
+def _indexed(items: object, prefix: str) -> Iterator[tuple[str, object]]:
+    if isinstance(items, list | tuple):
+        yield from ((f"{prefix}[{position}]", item) for position, item in enumerate(items))
+    else:
+        yield prefix, items
+
+
+def _statement_without(statement: Any, number: int, gone: Callable[[PrincipalInPlace], bool]) -> Any:
+    """Return the statement less the principals that are gone, or None where nobody is left of somebody."""
+    if not isinstance(statement, Mapping) or not isinstance(statement.get("Principal"), Mapping):
+        return statement
+    dropped = {
+        (found.key, found.value) for found in _principals_of(statement, number, "") if gone(found)
+    }
+    if not dropped:
+        return statement
+    kept = {
+        key: remaining
+        for key, items in statement["Principal"].items()
+        if (remaining := [item for item in listed(items) if (key, text_of(item)) not in dropped])
+    }
+    return {**statement, "Principal": kept} if kept else None
+
+
+def _well_shaped(statement: Json) -> bool:
+    return (
+        all(_is_values(statement[key]) for key in _LISTS if key in statement)
+        and all(_is_principal(statement[key]) for key in _PRINCIPALS if key in statement)
+        and _is_condition(statement.get("Condition", {}))
+    )
+
+
+def _is_values(value: object) -> bool:
+    return all(isinstance(item, str | int | float) for item in listed(value))
+
+
+def _is_principal(value: object) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, Mapping) and all(_is_values(items) for items in value.values())
+    )
+
+
+def _is_condition(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(keys, Mapping) and all(_is_values(items) for items in keys.values()) for keys in value.values()
+    )

@@ -1,0 +1,81 @@
+# Everything a developer does, and everything CI does. `make` alone lists the targets.
+# Needs python3 (3.11 or later, with venv), git and make; all else goes into .venv, in exact versions.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTEST := $(BIN)/pytest -n 2
+
+# These decide what is created, destroyed and trusted: every branch of them is tested.
+DECIDING := model diff plan checks
+comma := ,
+empty :=
+space := $(empty) $(empty)
+DECIDING_FILES := $(subst $(space),$(comma),$(foreach name,$(DECIDING),reconciler/$(name).py reconciler/$(name)/*))
+
+.PHONY: help setup demo test check ci soak bench golden fmt lint types imports cov clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and install everything in exact versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or later is needed, and '$(PYTHON)' is not that: install it, or say make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[all,test]'
+	@touch $@
+
+demo: $(STAMP) ## Play the whole story on the sandbox
+	$(BIN)/reconciler demo
+
+test: $(STAMP) ## The quick suite, under five minutes on two cores
+	HYPOTHESIS_PROFILE=test $(PYTEST)
+
+check: lint types imports test ## What to run before a commit
+
+ci: test lint types imports cov ## What CI runs: the quick suite, the linters, then the long tests under coverage
+
+soak: $(STAMP) ## The tests that take hours
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak
+
+bench: $(STAMP) ## Measure CPU seconds and memory beside a minimal program
+	$(BIN)/python -m tests.bench
+
+golden: $(STAMP) ## Write the golden files anew; review them with git diff
+	HYPOTHESIS_PROFILE=test $(PYTEST) --snapshot-update
+
+fmt: $(STAMP) ## Format, and mend what can be mended without thought
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint: $(STAMP) ## ruff, spelling, and the project file itself
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(STAMP) ## The rules of the house: who may import whom
+	$(BIN)/lint-imports
+
+cov: $(STAMP) ## Every test but the soak, with the coverage gates
+	$(BIN)/coverage erase
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -m 'not soak' --cov --cov-report=
+	$(BIN)/coverage report --fail-under=90
+	$(BIN)/coverage report --fail-under=100 --include='$(DECIDING_FILES)'
+
+clean: ## Remove .venv, caches and measurements
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

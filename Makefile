@@ -68,7 +68,7 @@ types: $(STAMP) ## mypy --strict
 	$(BIN)/mypy
 
 imports: $(STAMP) ## The rules of the house: who may import whom
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 cov: $(STAMP) ## Every test but the soak, with the coverage gates
 	$(BIN)/coverage erase

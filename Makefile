@@ -52,7 +52,7 @@ bench: $(STAMP) ## Measure CPU seconds and memory beside a minimal program
 	$(BIN)/python -m tests.bench
 
 golden: $(STAMP) ## Write the golden files anew; review them with git diff
-	HYPOTHESIS_PROFILE=test $(PYTEST) --snapshot-update
+	HYPOTHESIS_PROFILE=test $(PYTEST) -m 'not soak' --snapshot-update
 
 fmt: $(STAMP) ## Format, and mend what can be mended without thought
 	$(BIN)/ruff format

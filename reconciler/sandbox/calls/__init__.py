@@ -1,0 +1,23 @@
+"""The calls of IAM and STS, one module per kind of thing that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from reconciler.sandbox.calls import account, attachments, keys, policies, profiles, roles, sts, users
+from reconciler.sandbox.calls.handler import Handler
+
+HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
+    "iam": {
+        **account.HANDLERS,
+        **attachments.HANDLERS,
+        **keys.HANDLERS,
+        **policies.HANDLERS,
+        **profiles.HANDLERS,
+        **roles.HANDLERS,
+        **users.HANDLERS,
+    },
+    "sts": sts.HANDLERS,
+}
+"""Handlers by service and name of the call."""

@@ -1,0 +1,68 @@
+"""The transport without sockets: botocore's `before-send` event, answered on the spot.
+
+botocore does everything up to sending (validation, signing, its retries and hooks) and everything
+after receiving, exactly as over HTTP; only the sending is replaced, and only for this session.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ReadTimeoutError
+
+from reconciler.sandbox.http import LostReplyError, Request
+
+if TYPE_CHECKING:
+    from botocore.awsrequest import AWSPreparedRequest
+
+    from reconciler.sandbox.box import Sandbox
+    from reconciler.sandbox.callers import Credentials
+
+
+def make_session(box: Sandbox, credentials: Credentials) -> boto3.Session:
+    """A session with these keys whose clients never leave the process."""
+    session = boto3.Session(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+        region_name="us-east-1",
+    )
+    hook(box, session)
+    return session
+
+
+def hook(box: Sandbox, session: boto3.Session) -> None:
+    """Let `box` answer all that clients made from this session from now on will ask."""
+
+    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        try:
+            reply = box.answer(_request(request))
+        except LostReplyError as lost:
+            raise ReadTimeoutError(endpoint_url=request.url, error=lost) from None
+        return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply.body))
+
+    session.events.register_last("before-send", send)
+
+
+def _request(prepared: AWSPreparedRequest) -> Request:
+    headers = {name.lower(): _text(value) for name, value in prepared.headers.items()}
+    body = prepared.body
+    if body is not None and not isinstance(body, str | bytes | bytearray):
+        body = body.read()
+    data = body.encode() if isinstance(body, str) else bytes(body or b"")
+    return Request(method=prepared.method, url=prepared.url, headers=headers, body=data)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+class _Raw(io.BytesIO):
+    """What botocore reads a body from: urllib3's response, as far as it is used."""
+
+    def stream(self, **_: Any) -> Any:
+        while chunk := self.read(65536):
+            yield chunk

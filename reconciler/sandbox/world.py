@@ -1,0 +1,189 @@
+"""What the handlers of calls work on: accounts, IDs, clock, quotas and switches.
+
+A world knows every account of one sandbox, because IAM looks across accounts when it saves a
+trust policy: a role or user that does not exist in the *other* account is refused all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Final
+
+from reconciler.sandbox.callers import Caller, Credentials, UserCaller
+from reconciler.sandbox.entities import Group, InstanceProfile, Principal, Role, User
+from reconciler.sandbox.ids import IdSource, Prefix
+from reconciler.sandbox.quotas import Quotas
+from reconciler.sandbox.tables import Tables
+from reconciler.sandbox.wire import Params
+
+DEFAULT_ACCOUNT: Final = "111122223333"
+
+
+@dataclass(kw_only=True)
+class Switches:
+    """Where the sources disagree or are silent, the sandbox can stand on either side.
+
+    foreign_accounts   True: the root of an account that is not in the sandbox is a valid
+                       principal; False: it is refused, as one that does not exist
+    sessions_as_ids    a saved session principal becomes `AROA...:session`; False: stays an ARN
+    account_ids_kept   an account ID stays as written; False: reads back as the root ARN
+    single_collapsed   one-element lists of principals read back as a plain string
+    sts_wildcards      `sts:*` and `*` are accepted as actions of a trust policy
+    providers_checked  a Federated provider ARN must exist when a trust policy is saved
+    omitted_resets     UpdateRole resets what it is not given (the API text; recorded: it does not)
+    absent_boundary_ok DeleteRolePermissionsBoundary with none set succeeds; False: NoSuchEntity
+    """
+
+    foreign_accounts: bool = True
+    sessions_as_ids: bool = True
+    account_ids_kept: bool = True
+    single_collapsed: bool = False
+    sts_wildcards: bool = True
+    providers_checked: bool = False
+    omitted_resets: bool = False
+    absent_boundary_ok: bool = False
+    shuffled: bool = True
+
+
+@dataclass(kw_only=True)
+class AccountState:
+    """One account: its tables and what is said about it as a whole."""
+
+    account_id: str
+    partition: str = "aws"
+    tables: Tables = field(default_factory=Tables)
+    quotas: Quotas = field(default_factory=Quotas)
+
+    def arn(self, resource: str, service: str = "iam") -> str:
+        """`resource` starts with its kind: `role/path/name`, `root`."""
+        return f"arn:{self.partition}:{service}::{self.account_id}:{resource}"
+
+    def user_arn(self, user: User) -> str:
+        """`arn:aws:iam::111122223333:user/path/name`."""
+        return self.arn(f"user{user.path}{user.name}")
+
+    def role_arn(self, role: Role) -> str:
+        """`arn:aws:iam::111122223333:role/path/name`."""
+        return self.arn(f"role{role.path}{role.name}")
+
+    def group_arn(self, group: Group) -> str:
+        """`arn:aws:iam::111122223333:group/path/name`."""
+        return self.arn(f"group{group.path}{group.name}")
+
+    def profile_arn(self, profile: InstanceProfile) -> str:
+        """`arn:aws:iam::111122223333:instance-profile/path/name`."""
+        return self.arn(f"instance-profile{profile.path}{profile.name}")
+
+
+class World:
+    """All accounts of one sandbox. Not thread-safe: the sandbox answers one call at a time."""
+
+    def __init__(
+        self, *, seed: int, clock: Callable[[], datetime], switches: Switches, quotas: Mapping[str, int]
+    ) -> None:
+        self.clock = clock
+        self.switches = switches
+        self.ids = IdSource(seed)
+        self.random = Random(f"order-{seed}")  # noqa: S311 - repeatable on purpose
+        self.accounts: dict[str, AccountState] = {}
+        self.credentials: dict[str, Credentials] = {}
+        self.page_size: int | None = None
+        self.unborn: set[str] = set()
+        self.shown_as_id: set[str] = set()
+        self._quotas = dict(quotas)
+        self._owners: dict[str, AccountState] = {}
+
+    def account(self, account_id: str) -> AccountState:
+        """The account with this ID, made at the first use. ValueError when it is not twelve digits."""
+        state = self.accounts.get(account_id)
+        if state is None:
+            if len(account_id) != 12 or not account_id.isdecimal():  # noqa: PLR2004 - the form of an account ID
+                raise ValueError(f"an account ID has twelve digits: {account_id!r}")
+            state = AccountState(account_id=account_id, quotas=Quotas(self._quotas))
+            self.accounts[account_id] = state
+        return state
+
+    def new_id(self, prefix: Prefix, account: AccountState) -> str:
+        """A fresh unique ID, remembered as this account's."""
+        unique_id = self.ids.new(prefix, account.account_id)
+        self._owners[unique_id] = account
+        return unique_id
+
+    def adopt_id(self, unique_id: str, account: AccountState) -> None:
+        """Take over an ID from a loaded account."""
+        self.ids.taken.add(unique_id)
+        self._owners[unique_id] = account
+
+    def principal_by_id(self, unique_id: str) -> tuple[AccountState, Principal] | None:
+        """The living user or role with this ID, in whichever account."""
+        owner = self._owners.get(unique_id)
+        if owner is None:
+            return None
+        found = owner.tables.users.by_key(unique_id) or owner.tables.roles.by_key(unique_id)
+        return None if found is None else (owner, found)
+
+    def arn_of(self, unique_id: str) -> str | None:
+        """The present ARN of the living user or role with this ID."""
+        match self.principal_by_id(unique_id):
+            case (owner, User() as user):
+                return owner.user_arn(user)
+            case (owner, Role() as role):
+                return owner.role_arn(role)
+            case _:
+                return None
+
+    def shows_arn(self, unique_id: str) -> bool:
+        """Whether the entity reads back by its ARN yet (see `faults`: an ID shown for a live one)."""
+        return unique_id not in self.shown_as_id
+
+    def keys_of(self, user: User) -> list[Credentials]:
+        """The access keys that a user has from CreateAccessKey."""
+        return [
+            known
+            for known in self.credentials.values()
+            if known.made and isinstance(known.caller, UserCaller) and known.caller.user_id == user.user_id
+        ]
+
+    def forget_everything(self) -> None:
+        """Start again with no account. IDs once given out stay used."""
+        self.accounts.clear()
+        self.credentials.clear()
+        self._owners.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call as its handler sees it: parameters are read and checked against the model."""
+
+    world: World
+    account: AccountState
+    caller: Caller
+    name: str
+    params: Params
+
+    @property
+    def tables(self) -> Tables:
+        """The tables of the account that is called."""
+        return self.account.tables
+
+    @property
+    def quotas(self) -> Quotas:
+        """The quotas of the account that is called."""
+        return self.account.quotas
+
+    @property
+    def now(self) -> datetime:
+        """The sandbox's time."""
+        return self.world.clock()
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string parameter; the model has seen to the required ones."""
+        return str(self.params.get(name, default))
+
+    def maybe(self, name: str) -> str | None:
+        """A string parameter that may be absent."""
+        value = self.params.get(name)
+        return None if value is None else str(value)

@@ -1,0 +1,160 @@
+"""One change of a plan, for a reviewer: what, why, what exactly, and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from reconciler.model.change import Action, Approval, Change, Difference, Json, Reason
+from reconciler.model.policy import compact
+from reconciler.render.attributes import attribute_difference
+from reconciler.render.escape import inert
+from reconciler.render.lines import Line, Span, Tone, inside, line, prose
+from reconciler.render.policy_words import policy_difference
+
+SYMBOLS = {
+    Action.CREATE: ("+", Tone.ADDED),
+    Action.IMPORT: ("<=", Tone.NOTE),
+    Action.UPDATE: ("~", Tone.CHANGED),
+    Action.REPLACE: ("-/+", Tone.REMOVED),
+    Action.DELETE: ("-", Tone.REMOVED),
+    Action.FORGET: (".", Tone.NOTE),
+}
+
+REASONS = {
+    Reason.NOT_THERE: "it does not exist yet",
+    Reason.NOT_DECLARED: "it is no longer declared",
+    Reason.EXPIRED: "it has expired",
+    Reason.MANIFEST_CHANGED: "the manifest changed",
+    Reason.UNFINISHED: "an earlier run was cut short",
+    Reason.ADOPTED: "it is taken over, and differs from its manifest",
+    Reason.CHANGED_OUTSIDE: "somebody changed it outside",
+    Reason.RE_TRUSTED_AFTER_REPLACE: "a principal it trusts gets a new ID in this plan",
+    Reason.ORPHAN_REMOVED: "a dead principal is taken out",
+    Reason.PRINCIPAL_INFERRED: "a principal it trusts was most likely recreated",
+    Reason.PRINCIPAL_DELETED: "a principal it trusts was deleted",
+    Reason.PRINCIPAL_RECREATED: "a principal it trusts was deleted and recreated",
+    Reason.PATH_CHANGED: "a path cannot change in place",
+    Reason.DELETED_OUTSIDE: "somebody deleted it outside",
+    Reason.RECREATED_OUTSIDE: "somebody deleted it and created it again outside",
+}
+
+APPROVALS = {
+    Approval.RE_TRUST: "trusts an entity other than the one trusted before under this name",
+    Approval.ADOPT: "changes what somebody else made",
+    Approval.UNDO_NARROWING: "gives back access that somebody took away outside",
+    Approval.BROADEN: "gives access that was not given before",
+    Approval.DELETE: "deletes",
+}
+
+_INLINE = "inline_policies"
+_MARGIN = 2
+_INDENT = 6
+
+
+def change_lines(change: Change, *, partition: str, width: int, stages: bool = False) -> Iterator[Line]:
+    """Yield one change: header, reason, differences, approvals and notices; calls by stage if asked."""
+    symbol, tone = SYMBOLS[change.action]
+    yield line(_MARGIN, Span(f"{symbol:<3} ", tone), Span(change.address, Tone.STRONG), f" {_verb(change)}")
+    yield from prose(inert(change.message or REASONS[change.reason]), indent=_INDENT, width=width)
+    for difference in _differences(change):
+        yield from inside(_difference_lines(difference, change, partition, width - _INDENT), _INDENT)
+    yield from _approval_lines(change, width)
+    for notice in change.notices:
+        yield from prose(inert(notice), indent=_INDENT, width=width, first=Span("! ", Tone.WARNING))
+    if stages:
+        yield from _stage_lines(change)
+
+
+def _verb(change: Change) -> str:
+    match change.action:
+        case Action.CREATE:
+            return "will be created"
+        case Action.IMPORT:
+            return "will be imported and updated" if change.operations else "will be imported"
+        case Action.UPDATE:
+            return "will be updated"
+        case Action.REPLACE:
+            return "must be replaced"
+        case Action.DELETE:
+            return "will be destroyed"
+        case Action.FORGET:
+            return "will be forgotten, and stays in AWS"
+        case never:
+            assert_never(never)
+
+
+def _differences(change: Change) -> tuple[Difference, ...]:
+    """Return the differences of a change; those of a new or a gone object are all that it has."""
+    if change.differences:
+        return change.differences
+    before, after = _paths(change.before), _paths(change.after)
+    if change.action not in {Action.CREATE, Action.DELETE, Action.REPLACE}:
+        return ()
+    return tuple(
+        Difference(path=path, reason=change.reason, before=before.get(path), after=after.get(path))
+        for path in (*after, *(path for path in before if path not in after))
+        if before.get(path) != after.get(path)
+    )
+
+
+def _paths(value: Json | None) -> Mapping[str, object]:
+    """Return the attributes that are set, each inline policy on its own; the name is in the address."""
+    found: dict[str, object] = {}
+    for key, item in (value or {}).items():
+        if key == _INLINE and isinstance(item, Mapping):
+            found |= {f"{_INLINE}/{name}": document for name, document in item.items()}
+        elif key not in {"name", "account", "partition", "arn", "kind"} and item not in (
+            None,
+            "",
+            [],
+            {},
+            (),
+        ):
+            found[key] = item
+    return found
+
+
+def _difference_lines(difference: Difference, change: Change, partition: str, width: int) -> Iterator[Line]:
+    why = f": {REASONS[difference.reason]}" if difference.reason is not change.reason else ""
+    wider = (Span("  widens access", Tone.WARNING),) if difference.broadens else ()
+    mark, tone = _mark(difference)
+    yield line(0, Span(f"{mark} ", tone), Span(difference.path, Tone.STRONG), why, *wider)
+    if _is_policy(difference):
+        lines = policy_difference(difference.before, difference.after, partition=partition)
+    else:
+        lines = attribute_difference(difference.path, difference.before, difference.after)
+    yield from inside(lines, 4)
+    if difference.note:
+        yield from prose(inert(difference.note), indent=4, width=width, first=Span("> ", Tone.NOTE))
+
+
+def _mark(difference: Difference) -> tuple[str, Tone]:
+    if difference.before is None:
+        return "+", Tone.ADDED
+    return ("-", Tone.REMOVED) if difference.after is None else ("~", Tone.CHANGED)
+
+
+def _is_policy(difference: Difference) -> bool:
+    return difference.path in {"trust", "policy"} or difference.path.startswith(f"{_INLINE}/")
+
+
+def release(change: Change) -> str:
+    """Return the options that release a held change."""
+    return " ".join(f"--approve {approval}:{change.address}" for approval in change.approvals)
+
+
+def _approval_lines(change: Change, width: int) -> Iterator[Line]:
+    for approval in change.approvals:
+        text = f"needs approval {approval}: it {APPROVALS[approval]}"
+        yield from prose(inert(text), indent=_INDENT, width=width, first=Span("? ", Tone.WARNING))
+    if change.held:
+        kinds = ", ".join(change.approvals)
+        yield line(_INDENT + 2, Span(f"held until approved: {kinds}", Tone.WARNING), f" ({release(change)})")
+
+
+def _stage_lines(change: Change) -> Iterator[Line]:
+    for operation in change.operations:
+        held = " (held)" if operation.held else ""
+        yield line(_INDENT, Span(f"stage {operation.stage}: {operation.call}{held}", Tone.FAINT))
+        yield line(_INDENT + 4, Span(compact(operation.params), Tone.FAINT))

@@ -1,0 +1,110 @@
+"""What an apply did, for people: every operation, what failed and why, what is held and what releases it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+from reconciler.apply import Applied, ApplyResult, Outcome, Result
+from reconciler.model.change import Change
+from reconciler.render.changes import release
+from reconciler.render.diagnostics import all_diagnostics
+from reconciler.render.lines import BLANK, Line, Span, Tone, line
+
+
+def outcome_line(outcome: Outcome) -> Line:
+    """Return one operation as it is done: mark, address, call, and what became of it."""
+    mark, tone, words = _look(outcome.outcome)
+    call = f" {outcome.call}" if outcome.call else ""
+    return line(2, Span(f"{mark} ", tone), Span(outcome.address, Tone.STRONG), f"{call}: ", Span(words, tone))
+
+
+def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) -> Iterator[Line]:
+    """Yield every outcome in the plan's order, the diagnostics, and what is held; `changes` are the plan's."""
+    for outcome in result.outcomes:
+        yield outcome_line(outcome)
+    if result.outcomes:
+        yield BLANK
+    yield from all_diagnostics(
+        [found.diagnostic for found in result.outcomes if found.diagnostic], width=width
+    )
+    yield from _held_lines(result, {change.address: change for change in changes})
+
+
+def apply_sentence(results: Sequence[ApplyResult], *, interrupted: bool = False) -> str:
+    """Return Terraform's sentence over all accounts, and what to do where something is left to do."""
+    total = _sum([result.summary for result in results])
+    counts = _counts(total)
+    left = Counter(outcome.outcome for result in results for outcome in result.outcomes)
+    undone = left[Result.FAILED] + left[Result.NOT_TRIED] + left[Result.UNKNOWN] + total.failed
+    stopped = interrupted or any(result.interrupted for result in results)
+    if stopped or undone:
+        why = "It was interrupted" if stopped else f"{_left(total, left)}"
+        return (
+            f"Apply incomplete! Resources: {counts}. {why}: what is done is recorded. Mend the cause and "
+            "run the same command again, it goes on from where things stand."
+        )
+    if total.held:
+        return f"Apply complete! Resources: {counts}. {_held(total.held)} until approved."
+    return f"Apply complete! Resources: {counts}."
+
+
+def _look(result: Result) -> tuple[str, Tone, str]:
+    match result:
+        case Result.DONE:
+            return "+", Tone.ADDED, "done"
+        case Result.ALREADY:
+            return "=", Tone.FAINT, "already so"
+        case Result.FAILED:
+            return "x", Tone.ERROR, "failed"
+        case Result.NOT_TRIED:
+            return ".", Tone.WARNING, "not tried"
+        case Result.UNKNOWN:
+            return "?", Tone.ERROR, "outcome unknown"
+        case Result.HELD:
+            return "|", Tone.WARNING, "held"
+        case never:
+            assert_never(never)
+
+
+def _held_lines(result: ApplyResult, changes: Mapping[str, Change]) -> Iterator[Line]:
+    addresses = list(
+        dict.fromkeys(found.address for found in result.outcomes if found.outcome is Result.HELD)
+    )
+    if not addresses:
+        return
+    yield line(0, "Held for review. To release a change, apply again with:")
+    for address in addresses:
+        options = release(changes[address]) if address in changes else ""
+        yield line(2, Span(address, Tone.STRONG), f"  {options}" if options else "")
+    yield BLANK
+
+
+def _sum(summaries: Sequence[Applied]) -> Applied:
+    return Applied(
+        imported=sum(found.imported for found in summaries),
+        added=sum(found.added for found in summaries),
+        changed=sum(found.changed for found in summaries),
+        destroyed=sum(found.destroyed for found in summaries),
+        forgotten=sum(found.forgotten for found in summaries),
+        failed=sum(found.failed for found in summaries),
+        held=sum(found.held for found in summaries),
+    )
+
+
+def _counts(total: Applied) -> str:
+    parts = [f"{total.imported} imported"] if total.imported else []
+    parts += [f"{total.added} added", f"{total.changed} changed", f"{total.destroyed} destroyed"]
+    parts += [f"{total.forgotten} forgotten"] if total.forgotten else []
+    return ", ".join(parts)
+
+
+def _left(total: Applied, left: Mapping[Result, int]) -> str:
+    parts = [(total.failed or left[Result.FAILED], "failed"), (left[Result.NOT_TRIED], "not tried")]
+    parts += [(left[Result.UNKNOWN], "of unknown outcome"), (total.held, "held")]
+    return ", ".join(f"{number} {what}" for number, what in parts if number)
+
+
+def _held(number: int) -> str:
+    return "1 change is held" if number == 1 else f"{number} changes are held"

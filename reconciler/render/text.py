@@ -1,0 +1,123 @@
+"""Everything as text for people: the last line of each is the sentence that sums it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from reconciler.apply import ApplyResult
+from reconciler.drift import DriftReport
+from reconciler.model.change import Change
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.plan import Plan, Summary
+from reconciler.render.changes import change_lines
+from reconciler.render.diagnostics import all_diagnostics, counted, tally
+from reconciler.render.findings import drift_sentence, report_lines
+from reconciler.render.lines import BLANK, Canvas, Line, Span, Tone, line, paint
+from reconciler.render.outcomes import apply_sentence, result_lines
+
+T = TypeVar("T")
+
+NO_CHANGES = "No changes. Your roles match the manifests."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Titled(Generic[T]):
+    """The result of one account, or the diagnostics of one that failed; no `title` where there is but one."""
+
+    title: str = ""
+    result: T | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+def plan_sentence(plans: Sequence[Plan]) -> str:
+    """Return Terraform's own sentence, which other tools read: do not reword it."""
+    totals = [plan.summary for plan in plans]
+    if all(total.is_empty for total in totals) and not any(plan.blockers for plan in plans):
+        return NO_CHANGES
+    return f"Plan: {_counts(totals)}."
+
+
+def plan_text(plans: Sequence[Titled[Plan]], canvas: Canvas, *, stages: bool = False) -> str:
+    """Return plans: the changes, what stands in the way, the sentence; by account where there are many."""
+    return _text(plans, lambda plan: plan_lines(plan, canvas.width, stages=stages), plan_sentence, canvas)
+
+
+def drift_text(reports: Sequence[Titled[DriftReport]], canvas: Canvas) -> str:
+    """Return the findings and the sentence; by account where there are many."""
+    return _text(reports, lambda report: drift_lines(report, canvas.width), drift_sentence, canvas)
+
+
+def apply_text(
+    results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, changes: Mapping[str, Sequence[Change]]
+) -> str:
+    """Return what an apply did; `changes` are those planned, by account: they say what releases a held one."""
+
+    def body(result: ApplyResult) -> Iterator[Line]:
+        return result_lines(result, changes.get(result.account, ()), width=canvas.width)
+
+    return _text(results, body, apply_sentence, canvas)
+
+
+def plan_lines(plan: Plan, width: int, *, stages: bool = False) -> Iterator[Line]:
+    """Yield everything of a plan but the sentence."""
+    for change in plan.changes:
+        yield from change_lines(change, partition=plan.partition, width=width, stages=stages)
+        yield BLANK
+    if plan.changes and plan.unchanged:
+        yield line(2, Span(f"({counted(plan.unchanged, 'object')} as declared)", Tone.FAINT))
+        yield BLANK
+    yield from all_diagnostics((*plan.warnings, *plan.blockers), width=width)
+
+
+def drift_lines(report: DriftReport, width: int) -> Iterator[Line]:
+    """Yield everything of a report but the sentence."""
+    yield from report_lines(report, width=width)
+    yield from all_diagnostics(report.warnings, width=width)
+
+
+def diagnostics_text(found: Iterable[Diagnostic], canvas: Canvas) -> str:
+    """Return diagnostics one below the other."""
+    return paint(all_diagnostics(found, width=canvas.width), canvas)
+
+
+def validation_text(found: Sequence[Diagnostic], canvas: Canvas, *, files: int, objects: int) -> str:
+    """Return what `validate` found, and the sentence."""
+    where = f"{counted(objects, 'object')} in {counted(files, 'file')}"
+    sentence = f"{tally(found)}: {where}." if found else f"Valid: {where}."
+    return paint([*all_diagnostics(found, width=canvas.width), line(0, Span(sentence, Tone.STRONG))], canvas)
+
+
+def _text(
+    accounts: Sequence[Titled[T]],
+    body: Callable[[T], Iterable[Line]],
+    sentence: Callable[[Sequence[T]], str],
+    canvas: Canvas,
+) -> str:
+    """Return the accounts one after another, each below its title if any, and one sentence at the end."""
+    lines: list[Line] = []
+    for account in accounts:
+        if account.title:
+            lines += [line(0, Span(f"Account {account.title}", Tone.STRONG)), BLANK]
+        if account.result is not None:
+            lines += body(account.result)
+        lines += all_diagnostics(account.error, width=canvas.width)
+        if account.title:
+            own = [line(0, sentence([account.result]))] if account.result is not None else []
+            lines += [*own, BLANK]
+    done = [account.result for account in accounts if account.result is not None]
+    last = [line(0, Span(sentence(done), Tone.STRONG))] if done else []
+    return paint([*lines, *last], canvas)
+
+
+def _counts(totals: Sequence[Summary]) -> str:
+    imported, forgotten = sum(total.import_ for total in totals), sum(total.forget for total in totals)
+    parts = [f"{imported} to import"] if imported else []
+    parts += [
+        f"{sum(total.add for total in totals)} to add",
+        f"{sum(total.change for total in totals)} to change",
+        f"{sum(total.destroy for total in totals)} to destroy",
+    ]
+    parts += [f"{forgotten} to forget"] if forgotten else []
+    return ", ".join(parts)

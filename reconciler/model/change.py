@@ -94,7 +94,7 @@ class Operation:
     `forms` are the digests, by path, that the object has once the call is done; `None` for a path that is then gone.
     `principals` are the user and role ARNs that a trust document names, with the unique IDs that they are expected to
     have at the moment of the write: None for those that this very plan makes, or whose account is out of reach.
-    `held` operations wait for the change's approvals; the others of the same change do not.
+    `approvals` are what this very call needs; while one of them is `held` it waits, and others of the change do not.
     """
 
     call: Call
@@ -102,6 +102,7 @@ class Operation:
     stage: int = 0
     forms: Mapping[str, str | None] = field(default_factory=dict)
     principals: Mapping[str, str | None] = field(default_factory=dict)
+    approvals: tuple[Approval, ...] = ()
     held: bool = False
 
 

@@ -23,9 +23,10 @@ Only `Principal` is ever read this way: text in `Condition` and `Resource` is ne
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias
 
 from reconciler.model.arn import Arn, is_account_id, parse_arn
@@ -216,6 +217,17 @@ def _parse_federated(value: str) -> Principal:
             return Malformed(value, "not the ARN of an identity provider")
 
 
+def _read_id(value: str, arn_of: Callable[[str], str | None]) -> str:
+    found = UNIQUE_ID.fullmatch(value) if value.startswith(("AROA", "AIDA")) else None
+    arn = arn_of(found["id"]) if found else None
+    if found is None or arn is None:
+        return value
+    parsed = parse_arn(arn)
+    if found["session"] is None or parsed is None:
+        return arn
+    return f"arn:{parsed.partition}:sts::{parsed.account}:assumed-role/{parsed.name}/{found['session']}"
+
+
 def role_arn_of_session(arn: Arn) -> str:
     """Return the role ARN of a session's ARN; a session does not tell the path, so `/` is assumed."""
     return f"arn:{arn.partition}:iam::{arn.account}:role/{arn.resource.split('/')[1]}"
@@ -275,8 +287,37 @@ class PrincipalIndex:
 
     def resolve(self, value: str) -> str:
         """Return a principal with a living unique ID read as its ARN; all else as it stands."""
-        arn = self.arn_by_id.get(value)
-        return value if arn is None else arn
+        return _read_id(value, self.arn_by_id.get)
+
+    def recall(self, value: str) -> str:
+        """Return a principal with any unique ID, living or remembered, read as the ARN that it had."""
+        return _read_id(value, self.arn_ever)
+
+    def arn_ever(self, unique_id: str) -> str | None:
+        """Return the ARN of a living ID, or the last known one of a dead ID."""
+        if living := self.arn_by_id.get(unique_id):
+            return living
+        known = self.ledger.get(unique_id)
+        return known.arn if known else None
+
+    @cached_property
+    def _role_arns(self) -> Mapping[tuple[str, str], str]:
+        roles = (arn for text in self.id_by_arn if (arn := parse_arn(text)) and arn.kind == "role")
+        return {(arn.account, arn.name): str(arn) for arn in roles}
+
+    def entity_of(self, principal: Principal) -> Arn | None:
+        """Return the ARN of the user or role behind a principal, None for principals that are neither.
+
+        The ARN of a session does not tell the path of its role: it is looked up, and `/` where that finds nothing.
+        """
+        match principal:
+            case User() | Role():
+                return principal.arn
+            case Session():
+                name = principal.arn.resource.split("/")[1]
+                return parse_arn(self._role_arns.get((principal.arn.account, name), role_arn_of_session(principal.arn)))
+            case _:
+                return None
 
     def identify(self, principal: UniqueId | UniqueIdSession) -> Identified:
         """Return what has become of the entity that a unique ID stood for."""

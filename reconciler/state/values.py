@@ -1,8 +1,6 @@
-"""What this program remembers of an account: ownership, the ledger of principal IDs, intents.
+"""The memory of one account as a value: ownership, the ledger of principal IDs, intents.
 
-The live account is the truth; the state adds only what IAM forgets: which objects are this program's own, whose unique ID
-it was that a dead principal shows, and what a killed run was in the middle of. Losing it is cheap, all but the history of
-dead IDs can be rebuilt.
+Losing it is cheap: all but the history of dead IDs can be rebuilt from the live account.
 """
 
 from __future__ import annotations
@@ -19,9 +17,10 @@ FORMAT_VERSION = 1
 class Owned:
     """An object that this program created or imported; `since` is RFC 3339 in UTC.
 
-    `digests` are by path, of the form last applied, living IDs read as ARNs. `principals` maps the ARN of each user and
-    role that the role trusts to the unique ID it had when it was last trusted here. `prevent_destroy` and `retain` are as
-    last applied. `held` are the paths whose change still waits for an approval.
+    `digests` are by path, of the form last applied, living IDs read as ARNs. `principals` maps the ARN of
+    each user and role that the role trusts to the unique ID it had when it was last trusted here.
+    `prevent_destroy` and `retain` are as last applied. `held` are the paths whose change still waits for an
+    approval.
     """
 
     id: str
@@ -40,8 +39,8 @@ class Owned:
 class Intent:
     """What a run was about to do to an object: written before its first write, dropped when it is done.
 
-    `id` is None for an object that was to be created. `forms` are the digests, by path, that the object passes through:
-    a live object in one of them is this program's own unfinished work.
+    `id` is None for an object that was to be created. `forms` are the digests, by path, that the object
+    passes through: a live object in one of them is this program's own unfinished work.
     """
 
     address: str
@@ -55,8 +54,10 @@ class Intent:
 class State:
     """The memory of one account; `objects` and `intents` by address, `ledger` by unique ID.
 
-    An entry of the ledger without `last_alive` lived at `seen_at`, the time of the last snapshot recorded. `settings` are
-    the approvals, limits and place of the last apply. `exists` is False where there is no state file yet.
+    An entry of the ledger without `last_alive` lived at `seen_at`, the time of the last snapshot recorded.
+    `settings` are the approvals, limits and place of the last apply. `exists` is False where there is no
+    state file yet. `version` is the store's own mark of what it has read or written; a write goes through
+    only where the store still holds that.
     """
 
     account: str
@@ -68,3 +69,4 @@ class State:
     intents: Mapping[str, Intent] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     exists: bool = True
+    version: str | None = field(default=None, compare=False, repr=False)

@@ -1,0 +1,32 @@
+"""The only way to AWS: one typed method for each API call.
+
+`connection` makes the session and a client for each account, `client` has the calls, `wire` reads the big pages fast,
+`shapes` makes model values of IAM's own shapes, `errors` says what a failure means. Importing this imports no boto3: that
+comes with `Aws.connect`.
+
+    aws = Aws.connect(profile="production")
+    iam = aws.account(aws.caller().account, read_only=True)
+    role = iam.get_role("deployer")
+"""
+
+from reconciler.iam.client import READS, Iam, Reply, Tally
+from reconciler.iam.connection import Aws
+from reconciler.iam.errors import AwsError, Kind, NotUnderstoodError
+from reconciler.iam.shapes import Caller, Identity, PolicyFacts
+from reconciler.iam.wire import Detail, Page
+
+__all__ = [
+    "READS",
+    "Aws",
+    "AwsError",
+    "Caller",
+    "Detail",
+    "Iam",
+    "Identity",
+    "Kind",
+    "NotUnderstoodError",
+    "Page",
+    "PolicyFacts",
+    "Reply",
+    "Tally",
+]

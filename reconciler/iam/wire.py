@@ -1,0 +1,151 @@
+"""How IAM's big pages are read, and how its policy documents are unpacked.
+
+Two calls bring a whole account, a thousand roles a page. botocore's own parser walks the service model for each element
+of them and then once more for the documents, which is most of the time a plan takes; so their pages are parsed here, by
+the C parser of the standard library, into plain values of the same names. A page that is not whole, or not a page,
+is an error and never an empty list: an account that looks empty is an account whose roles look deleted.
+
+Documents come URL-encoded after RFC 3986 (IAM API Reference, GetAccountAuthorizationDetails).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+
+from reconciler.iam.errors import REDIRECTS, NotUnderstoodError
+from reconciler.model.policy import PolicyDocument
+
+Detail: TypeAlias = Mapping[str, Any]
+
+NAMESPACE = re.compile(rb'\sxmlns="[^"]*"')
+
+# What every entry of a list must have, to be told from another.
+IDENTITIES: Mapping[str, tuple[str, ...]] = {
+    "UserDetailList": ("UserName", "UserId", "Path"),
+    "GroupDetailList": ("GroupName", "GroupId", "Path"),
+    "RoleDetailList": ("RoleName", "RoleId", "Path"),
+    "Policies": ("PolicyName", "PolicyId", "Path", "Arn"),
+    "Roles": ("RoleName", "RoleId", "Path"),
+}
+LISTS: Mapping[str, tuple[str, ...]] = {
+    "GetAccountAuthorizationDetails": ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"),
+    "ListRoles": ("Roles",),
+}
+
+# Documents and nested roles that nobody asks for here.
+UNREAD = frozenset({"UserPolicyList", "GroupPolicyList"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its lists by name, and the marker of the next page, None on the last."""
+
+    lists: Mapping[str, list[Detail]]
+    marker: str | None
+
+
+def read_here(operation_model: Any, response_dict: MutableMapping[str, Any], **event: Any) -> None:
+    """Parse a page in botocore's place: its `before-parse` event hands over the body and takes the result."""
+    if response_dict["status_code"] >= REDIRECTS:
+        return
+    call = operation_model.name
+    root = _root(response_dict["body"], call)
+    request_id = root.findtext("ResponseMetadata/RequestId", "")
+    event["customized_response_dict"]["Page"] = parse_page(root, call)
+    response_dict["body"] = _remains(call, request_id)
+
+
+def parse_page(root: ET.Element, call: str) -> Page:
+    """Return a page's lists and the next marker; raise NotUnderstoodError for anything that IAM would not send."""
+    result = root.find(f"{call}Result")
+    if result is None:
+        raise NotUnderstoodError(f"it has no {call}Result")
+    found = {each.tag: each for each in result}
+    lists = {name: _entries(found[name]) for name in LISTS[call] if name in found}
+    if not lists:
+        raise NotUnderstoodError(f"it has none of {', '.join(LISTS[call])}")
+    return Page(lists, _marker(result))
+
+
+def _root(body: bytes, call: str) -> ET.Element:
+    try:
+        root = ET.fromstring(NAMESPACE.sub(b"", body, count=1))  # noqa: S314  expat limits entities by itself
+    except (ET.ParseError, ValueError) as error:
+        raise NotUnderstoodError(f"it is not XML ({error})") from error
+    if root.tag != f"{call}Response":
+        raise NotUnderstoodError(f"it is a {root.tag}, not a {call}Response")
+    return root
+
+
+def _remains(call: str, request_id: str) -> bytes:
+    """Return the reply without its lists, for botocore to find the request's ID in."""
+    kept = ET.Element(f"{call}Response")
+    ET.SubElement(kept, f"{call}Result")
+    ET.SubElement(ET.SubElement(kept, "ResponseMetadata"), "RequestId").text = request_id
+    return ET.tostring(kept)
+
+
+def _marker(result: ET.Element) -> str | None:
+    marker = result.findtext("Marker")
+    match result.findtext("IsTruncated"):
+        case "true" if marker:
+            return marker
+        case "true":
+            raise NotUnderstoodError("it says that there is more, and not where")
+        case "false":
+            return None
+        case other:
+            raise NotUnderstoodError(f"IsTruncated is {other}")
+
+
+def _entries(listed: ET.Element) -> list[Detail]:
+    entries: list[Detail] = []
+    needed = IDENTITIES[listed.tag]
+    for each in listed:
+        entry = {child.tag: _value(child) for child in each if child.tag not in UNREAD}
+        for key in needed:
+            if not isinstance(entry.get(key), str) or not entry[key]:
+                raise NotUnderstoodError(f"an entry of {listed.tag} has no {key}")
+        entries.append(entry)
+    return entries
+
+
+def _value(element: ET.Element) -> Any:
+    """Return text, a list of members, or a mapping; an empty list is `""`, as an empty text is."""
+    if not len(element):
+        return element.text or ""
+    if element[0].tag == "member":
+        return [_value(each) for each in element]
+    return {each.tag: _value(each) for each in element}
+
+
+def unpack(value: str | Mapping[str, Any]) -> PolicyDocument:
+    """Return a document as IAM or botocore hands it over; text that is not a JSON object stays text."""
+    if isinstance(value, Mapping):
+        return PolicyDocument(value)
+    text = _unquoted(value)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return PolicyDocument(text)
+    return PolicyDocument(document if isinstance(document, dict) else text)
+
+
+# The escapes that nearly every document has. A literal per cent sign is %25, left for the last step, so none of these
+# can be read into another; what else there is, `unquote` finds.
+_ESCAPES = (
+    ("%22", '"'), ("%3A", ":"), ("%2C", ","), ("%7B", "{"), ("%7D", "}"), ("%5B", "["), ("%5D", "]"), ("%2F", "/"),
+    ("%20", " "), ("%0A", "\n"), ("%2A", "*"),
+)  # fmt: skip
+
+
+def _unquoted(text: str) -> str:
+    for escape, character in _ESCAPES:
+        text = text.replace(escape, character)
+    return unquote(text) if "%" in text else text

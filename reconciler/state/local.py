@@ -1,0 +1,226 @@
+"""States as files in a folder of this machine: `<account>.json`, its backup, and its lock.
+
+A write leaves the old file or the new one, wherever it is interrupted, and keeps the one before as
+`<account>.json.backup`. Reading makes nothing: neither folder, nor file, nor lock.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from errno import ELOOP
+from pathlib import Path
+from shlex import quote
+from typing import TypeVar
+from uuid import uuid4
+
+from reconciler.model.arn import is_account_id
+from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
+from reconciler.state.disk import Disk, remove_leftovers, replace_file
+from reconciler.state.document import NotAState, decode, digest_of, encode
+from reconciler.state.lock import LockFile, take, whoever_runs_this
+from reconciler.state.store import Holder
+from reconciler.state.values import State
+
+Result = TypeVar("Result")
+
+STATE = ".json"
+BACKUP = ".json.backup"
+LOCK = ".lock"
+WHAT_IS_LOST = (
+    "the next apply reads everything from the account again, but nobody will know whose ID a dead principal "
+    "shows, and what has left the manifests is no longer managed"
+)
+HINTS = {
+    Code.RS503: "A file may have been copied or renamed.",
+    Code.RS504: "Run the version of the program that wrote it, or a newer one.",
+}
+
+
+def random_id() -> str:
+    """Return a new random ID."""
+    return str(uuid4())
+
+
+class LocalStore:
+    """A `StateStore` in a folder; `new_id` gives lineages and the IDs of locks, `disk` is the file system."""
+
+    def __init__(
+        self, folder: Path, *, new_id: Callable[[], str] = random_id, disk: Disk | None = None
+    ) -> None:
+        self.folder = folder
+        self._new_id = new_id
+        self._disk = disk or Disk()
+
+    def read(self, account: str) -> State:
+        """Return the state of an account; one that does not exist yet where there is no file."""
+        stored = self._stored(account)
+        return stored[0] if stored else State(account=account, lineage=self._new_id(), exists=False)
+
+    def write(self, state: State) -> State:
+        """Store a state and return it as stored, if the file still holds what this state came from."""
+        stored = self._stored(state.account)
+        held = stored[0] if stored else None
+        new, data = self._next(state)
+        if (
+            held is not None and held.version == new.version
+        ):  # an earlier try, of which only the last flush failed
+            self._on_disk(state.account, lambda: self._disk.flush_folder(self.folder))
+            return new
+        if state.version != (held.version if held else None):
+            raise ReconcilerError(self._moved_on(state, held))
+        if held is not None and digest_of(state) == held.version:
+            return held
+        self._on_disk(state.account, lambda: self._replace(state.account, old=stored and stored[1], new=data))
+        return new
+
+    @contextmanager
+    def lock(
+        self,
+        account: str,
+        *,
+        operation: str,
+        clock: Callable[[], str],
+        timeout_seconds: float = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Iterator[Holder]:
+        """Hold the state of an account for one operation; the lock dies with its process."""
+        path = self._path(account, LOCK)
+
+        def holder() -> Holder:
+            return Holder(
+                id=self._new_id(),
+                who=whoever_runs_this(),
+                pid=os.getpid(),
+                operation=operation,
+                since=clock(),
+            )
+
+        def taken() -> tuple[LockFile, Holder]:
+            self._disk.make_folder(self.folder)
+            return take(path, holder=holder, timeout_seconds=timeout_seconds, sleep=sleep)
+
+        lock, mine = self._on_disk(account, taken)
+        try:
+            for suffix in (STATE, BACKUP):
+                remove_leftovers(self._disk, self._path(account, suffix))
+            yield mine
+        finally:
+            lock.release()
+
+    def _path(self, account: str, suffix: str) -> Path:
+        if not is_account_id(account):
+            raise ReconcilerError(
+                Diagnostic(
+                    Code.RS503,
+                    f"{account!r} is not an account ID, and names no state",
+                    help="An account ID has twelve digits.",
+                )
+            )
+        return self.folder / f"{account}{suffix}"
+
+    def _stored(self, account: str) -> tuple[State, bytes] | None:
+        path = self._path(account, STATE)
+        try:
+            data = self._disk.read(path)
+            return None if data is None else (decode(data, account=account), data)
+        except OSError as error:
+            raise ReconcilerError(_unreadable(path, error)) from None
+        except NotAState as error:
+            raise ReconcilerError(self._no_state(account, error)) from None
+
+    def _next(self, state: State) -> tuple[State, bytes]:
+        """Return the state as it will be stored and its text, which can certainly be read again."""
+        new = replace(state, serial=state.serial + 1, exists=True)
+        try:
+            data = encode(new)
+            return decode(data, account=state.account), data
+        except NotAState as error:
+            path = self._path(state.account, STATE)
+            raise ReconcilerError(
+                Diagnostic(
+                    Code.RS506,
+                    f"the state cannot be written, since it {error.why}",
+                    place=Place(str(path)),
+                    help=f"{path} was left as it is.",
+                )
+            ) from None
+
+    def _replace(self, account: str, *, old: bytes | None, new: bytes) -> None:
+        self._disk.make_folder(self.folder)
+        if old is not None:
+            replace_file(self._disk, self._path(account, BACKUP), old)
+        replace_file(self._disk, self._path(account, STATE), new)
+
+    def _on_disk(self, account: str, step: Callable[[], Result]) -> Result:
+        try:
+            return step()
+        except OSError as error:
+            raise ReconcilerError(_unwritable(self._path(account, STATE), error)) from None
+
+    def _no_state(self, account: str, error: NotAState) -> Diagnostic:
+        path = self._path(account, STATE)
+        remedies = (
+            HINTS.get(error.code, ""),
+            self._from_the_backup(account),
+            f"Or delete it: {WHAT_IS_LOST}.",
+        )
+        return Diagnostic(
+            error.code,
+            f"{path} {error.why}",
+            place=Place(str(path), line=error.line),
+            help=" ".join(filter(None, remedies)),
+        )
+
+    def _from_the_backup(self, account: str) -> str:
+        path, backup = self._path(account, STATE), self._path(account, BACKUP)
+        try:
+            data = self._disk.read(backup)
+            known = None if data is None else decode(data, account=account)
+        except (OSError, NotAState):
+            known = None
+        if known is None:
+            return "There is no backup that can be used: bring the file back from elsewhere."
+        copy = f"cp {quote(str(backup))} {quote(str(path))}"
+        return f"Put the backup back, which is one write older (serial {known.serial}), with `{copy}`."
+
+    def _moved_on(self, state: State, held: State | None) -> Diagnostic:
+        path = self._path(state.account, STATE)
+        if held is None:
+            what = "is gone since this run read it"
+        elif not state.exists:
+            what = f"was made by another run (serial {held.serial}) since this run found none"
+        elif held.lineage != state.lineage:
+            what = "was replaced by a state of another lineage since this run read it"
+        else:
+            what = f"is at serial {held.serial} and no longer what this run read at serial {state.serial}"
+        return Diagnostic(
+            Code.RS510,
+            f"{path} {what}",
+            place=Place(str(path)),
+            help="Nothing was written over it. Run again: what this run did is found in the account.",
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> Diagnostic:
+    reason = "it is a symbolic link" if error.errno == ELOOP else error.strerror
+    return Diagnostic(
+        Code.RS501,
+        f"{path} cannot be read: {reason}",
+        place=Place(str(path)),
+        help="Name the folder that holds the states with --state, and let this user read it.",
+    )
+
+
+def _unwritable(path: Path, error: OSError) -> Diagnostic:
+    what = f" ({error.filename})" if error.filename else ""
+    return Diagnostic(
+        Code.RS506,
+        f"{path} cannot be written: {error.strerror}{what}",
+        place=Place(str(path)),
+        help="Give this user a folder with free space that he may write to. The state is the old one or the new, "
+        "never a mixture, and what this run did is found in the account.",
+    )

@@ -44,7 +44,7 @@ def _is_container(value: object) -> bool:
 
 
 def _flat(value: object) -> dict[str, str | None]:
-    """Return a list as the keys of a mapping, since its order means nothing; a mapping with its values as text."""
+    """Return a list as the keys of a mapping, its order means nothing; a mapping with its values as text."""
     match value:
         case None:
             return {}

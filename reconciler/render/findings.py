@@ -24,7 +24,7 @@ def report_lines(report: DriftReport, *, width: int) -> Iterator[Line]:
 
 
 def drift_sentence(reports: Sequence[DriftReport]) -> str:
-    """Return the last line of a report: what was found in how many roles; notes are said, and are no drift."""
+    """Return the last line of a report: what was found in how many roles; notes are said but no drift."""
     counted_findings = [finding for report in reports for finding in report.counted]
     notes = sum(len(report.findings) for report in reports) - len(counted_findings)
     also = [counted(notes, "note")] if notes else []

@@ -21,7 +21,7 @@ def outcome_line(outcome: Outcome) -> Line:
 
 
 def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) -> Iterator[Line]:
-    """Yield every outcome in the plan's order, the diagnostics, and what is held; `changes` are the plan's."""
+    """Yield every outcome in order, the diagnostics, and what is held; `changes` are the plan's."""
     for outcome in result.outcomes:
         yield outcome_line(outcome)
     if result.outcomes:

@@ -52,7 +52,7 @@ def drift_text(reports: Sequence[Titled[DriftReport]], canvas: Canvas) -> str:
 def apply_text(
     results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, changes: Mapping[str, Sequence[Change]]
 ) -> str:
-    """Return what an apply did; `changes` are those planned, by account: they say what releases a held one."""
+    """Return what an apply did; `changes` are the plan's, by account: they say what releases held ones."""
 
     def body(result: ApplyResult) -> Iterator[Line]:
         return result_lines(result, changes.get(result.account, ()), width=canvas.width)

@@ -1,0 +1,52 @@
+"""The command line: a command is parse, call, render, exit code.
+
+`main` is the only way in, and the only place where an error becomes words and an exit code. Commands stand in
+one file each and are imported when they are asked for, so that `version` and `--help` cost nothing that they
+do not need.
+
+Exit codes: 0 fine, 1 an error, something blocked, a usage error or an interrupt; 2 where a command says so
+(changes with `plan --detailed-exitcode`, drift found, changes held by `apply`).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from reconciler.cli.errors import Defect, defect_text, usage_diagnostic
+from reconciler.cli.group import root
+from reconciler.cli.terminal import Terminal, close_broken_pipe
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; `arguments` are those of the process where none are given."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    terminal = Terminal.of_process(given)
+    try:
+        return _run(given, terminal)
+    except BrokenPipeError:
+        close_broken_pipe()
+        return 1
+
+
+def _run(arguments: list[str], terminal: Terminal) -> int:
+    """Run one command; whatever ends it is said on standard error."""
+    try:
+        result = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
+    except click.UsageError as error:
+        terminal.complain(usage_diagnostic(error))
+    except (click.Abort, KeyboardInterrupt):
+        terminal.complain(Diagnostic(Code.RA417, "Interrupted; nothing more was begun."))
+    except ReconcilerError as error:
+        terminal.complain(*error.diagnostics)
+    except Defect as defect:
+        terminal.say(defect_text(defect))
+    else:
+        terminal.flush()
+        return int(result or 0)
+    return 1

@@ -1,0 +1,128 @@
+"""The options that most commands share, and the settings that the engine takes from them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.cli.group import Option
+
+if TYPE_CHECKING:
+    from reconciler.engine import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """The shared options as given; None where neither a flag nor a variable says anything."""
+
+    manifests: str | None = None
+    state: str | None = None
+    config: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    log_format: str = "text"
+    log_level: str = "info"
+    no_color: bool = False
+
+    def settings(self) -> Settings:
+        """Return what the engine needs: a flag or variable wins over the configuration file."""
+        from reconciler import log  # noqa: PLC0415  `version` and `--help` need none of these
+        from reconciler.config import load_config  # noqa: PLC0415
+        from reconciler.engine import Settings  # noqa: PLC0415
+
+        log.configure(format=self.log_format, level=self.log_level)  # type: ignore[arg-type]  # click checked them
+        config = load_config(Path(self.config) if self.config else None, Path.cwd())
+        return Settings(
+            manifests=Path(self.manifests or config.manifests),
+            state=self.state or str(config.state),
+            config=config,
+            profile=self.profile,
+            region=self.region,
+            endpoint_url=self.endpoint_url,
+            account=self.account,
+        )
+
+
+_OPTIONS = (
+    click.option(
+        "--manifests", cls=Option, metavar="DIR", help="Where the manifests are.  [default: manifests]"
+    ),
+    click.option("--state", cls=Option, metavar="DIR|URL", help="Where the state is kept.  [default: state]"),
+    click.option(
+        "--config", cls=Option, metavar="FILE", help="The configuration, instead of reconciler.toml."
+    ),
+    click.option(
+        "--profile", cls=Option, metavar="NAME", help="The profile of the AWS configuration to use."
+    ),
+    click.option("--region", cls=Option, metavar="NAME", help="The AWS region; IAM itself needs none."),
+    click.option(
+        "--endpoint-url",
+        cls=Option,
+        envvar="AWS_ENDPOINT_URL",
+        metavar="URL",
+        help="Send all calls there, such as to the sandbox; AWS_ENDPOINT_URL says the same.",
+    ),
+    click.option("--account", cls=Option, metavar="ID", help="Only this account."),
+)
+_LOG_OPTIONS = (
+    click.option(
+        "--log-format",
+        cls=Option,
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="How the log looks.",
+    ),
+    click.option(
+        "--log-level",
+        cls=Option,
+        type=click.Choice(["debug", "info", "warning", "error"]),
+        default="info",
+        help="From which weight on the log is written.",
+    ),
+    click.option("--no-color", cls=Option, is_flag=True, help="No colour, whatever the variables say."),
+)
+
+
+def common_options(function: F) -> F:
+    """Give a command the shared options, as its argument `common`."""
+    return _collected(function, (*_OPTIONS, *_LOG_OPTIONS))
+
+
+def log_options(function: F) -> F:
+    """Give a command that reaches no account only the options about log and colour, as `common`."""
+    return _collected(function, _LOG_OPTIONS)
+
+
+def _collected(function: F, options: tuple[Callable[[F], F], ...]) -> F:
+    names = [found.name for found in fields(Common)]
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **given: Any) -> Any:
+        shared = {name: given.pop(name) for name in names if name in given}
+        return function(*arguments, common=Common(**shared), **given)
+
+    decorated: Any = command
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]  # the same callable with options
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """Return the option `--format` with the formats that a command knows; the first is the default."""
+    return click.option(
+        "--format",
+        "form",
+        cls=Option,
+        type=click.Choice(formats),
+        default=formats[0],
+        help="How the result looks.",
+    )

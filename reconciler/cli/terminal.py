@@ -1,0 +1,90 @@
+"""Where output goes: results to standard output, everything else to standard error.
+
+Colour only where a terminal is at the other end. `--no-color` wins over the variables, `NO_COLOR` over
+`FORCE_COLOR` (https://no-color.org, https://force-color.org), and a terminal that calls itself dumb gets
+none. Apart from colour the bytes are the same everywhere, whatever the locale; prose is as wide as the
+terminal, and 100 columns off one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.render.lines import NARROWEST, WIDTH, Canvas
+
+NO_COLOR_FLAG = "--no-color"
+NO_COLOR_VARIABLE = "RECONCILER_NO_COLOR"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terminal:
+    """The two streams of the process, each with what may be painted on it."""
+
+    out: Canvas
+    err: Canvas
+
+    @classmethod
+    def of_process(cls, arguments: Sequence[str]) -> Terminal:
+        """Return the streams of this process; both write UTF-8 and never fail on a character."""
+        for stream in (sys.stdout, sys.stderr):
+            if reconfigure := getattr(stream, "reconfigure", None):
+                reconfigure(encoding="utf-8", errors="backslashreplace")
+        refused = NO_COLOR_FLAG in arguments or bool(os.environ.get(NO_COLOR_VARIABLE))
+        return cls(
+            out=canvas_of(sys.stdout, os.environ, refused), err=canvas_of(sys.stderr, os.environ, refused)
+        )
+
+    def show(self, text: str) -> None:
+        """Write a result to standard output."""
+        sys.stdout.write(text)
+
+    def say(self, text: str) -> None:
+        """Write anything else to standard error; what cannot be written there is lost, and stops nothing."""
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+    def complain(self, *found: Diagnostic) -> None:
+        """Write diagnostics to standard error."""
+        from reconciler.render.text import diagnostics_text  # noqa: PLC0415  only where something went wrong
+
+        self.say(diagnostics_text(found, self.err))
+
+    def flush(self) -> None:
+        """Write out what is still held back, so that a closed pipe shows now and not when Python ends."""
+        sys.stdout.flush()
+
+    @property
+    def is_interactive(self) -> bool:
+        """Tell whether a person reads what is shown and can answer."""
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def canvas_of(stream: TextIO, environ: Mapping[str, str], refused: bool) -> Canvas:
+    """Return what may be painted on a stream."""
+    at_terminal = stream.isatty()
+    width = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH
+    return Canvas(
+        colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=max(width, NARROWEST)
+    )
+
+
+def _has_colour(environ: Mapping[str, str], *, refused: bool, at_terminal: bool) -> bool:
+    if refused or environ.get("NO_COLOR"):
+        return False
+    if environ.get("FORCE_COLOR"):
+        return True
+    return at_terminal and environ.get("TERM") != "dumb"
+
+
+def close_broken_pipe() -> None:
+    """Let Python end in peace after the reader of standard output has gone away."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,30 @@
+"""The long form of every diagnostic, one Markdown file for each code, shipped with the package.
+
+Each says what the code means, shows an example, how IAM behaves and which page of AWS says so, and what to
+do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from importlib.resources import files
+
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+
+
+def find_code(text: str) -> Code:
+    """Return the code that a person typed, in any case; ReconcilerError naming the nearest if there is none."""
+    wanted = text.strip().upper()
+    if wanted in Code.__members__:
+        return Code[wanted]
+    codes = [code.value for code in Code]
+    begun = [code for code in codes if wanted and code.startswith(wanted)]
+    near = begun[:3] or difflib.get_close_matches(wanted, codes, n=3, cutoff=0.6)
+    question = f" Did you mean {' or '.join(near)}?" if near else ""
+    message = f"There is no diagnostic {text!r}.{question}"
+    raise ReconcilerError(Diagnostic(Code.RM122, message, help="'reconciler explain' lists all codes."))
+
+
+def story_of(code: Code) -> str:
+    """Return the Markdown text of a code."""
+    return (files(__name__) / f"{code.value}.md").read_text(encoding="utf-8")

@@ -7,12 +7,68 @@ role ID (IAM API reference, RoleDetail and ListRoles). Costs pages, not roles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import gc
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Protocol, TypeAlias, TypeVar
 
-from reconciler.model.diagnostic import Diagnostic
+from reconciler.iam import (
+    AwsError,
+    Caller,
+    Detail,
+    Documents,
+    Iam,
+    Kind,
+    Page,
+    attached_of,
+    boundary_of,
+    instant,
+    policy_of,
+    role_of,
+)
+from reconciler.model.arn import iam_arn
+from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.principal import (
+    Principal,
+    PrincipalIndex,
+    Remembered,
+    UniqueId,
+    UniqueIdSession,
+    parse_principal,
+)
+from reconciler.model.principal import Role as RolePrincipal
+from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
+
+T = TypeVar("T")
+
+THREADS: Final = 4
+KINDS: Final = ("User", "Role")
+KINDS_WITH_POLICIES: Final = ("User", "Role", "Group", "LocalManagedPolicy")
+IDS: Final[Mapping[str, str]] = {
+    "UserDetailList": "UserId",
+    "GroupDetailList": "GroupId",
+    "RoleDetailList": "RoleId",
+    "Policies": "PolicyId",
+    "Roles": "RoleId",
+}
+SUMMARY_KEYS: Final[Mapping[str, str]] = {
+    "trust_policy_size": "AssumeRolePolicySizeQuota",
+    "attached_policies_per_role": "AttachedPoliciesPerRoleQuota",
+    "roles": "RolesQuota",
+    "policies": "PoliciesQuota",
+    "inline_policies_size": "RolePolicySizeQuota",
+    "managed_policy_size": "PolicySizeQuota",
+    "versions_per_policy": "VersionsPerPolicyQuota",
+    "roles_in_use": "Roles",
+    "policies_in_use": "Policies",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +120,338 @@ class Snapshot:
     quotas: Quotas = Quotas()
     calls: Mapping[str, int] = field(default_factory=dict)
     remarks: tuple[Diagnostic, ...] = ()
+
+
+class OnPage(Protocol):
+    """Told after each page: the call, and how many roles, users and others it has brought so far; from any thread."""
+
+    def __call__(self, call: str, items_so_far: int, /) -> None:
+        """Take note."""
+
+
+def read_snapshot(
+    iam: Iam,
+    *,
+    caller: Caller,
+    with_policies: bool,
+    clock: Callable[[], datetime],
+    policy_tags_of: Iterable[str] = (),
+    aws_policies: Iterable[str] = (),
+    on_page: OnPage | None = None,
+) -> Snapshot:
+    """Return the account as it is now; raises AwsError where anything could not be read whole.
+
+    `with_policies` reads customer managed policies and groups too. `policy_tags_of` are the ARNs of those whose tags
+    matter, one ListPolicyTags each; `aws_policies` those of AWS whose existence matters, one GetPolicy each.
+    """
+    taken_at = instant(clock())
+    with _without_collector(), ThreadPoolExecutor(max_workers=THREADS) as pool:
+        kinds = KINDS_WITH_POLICIES if with_policies else KINDS
+        listed = pool.submit(_gather, iam.role_pages(), "ListRoles", on_page)
+        summary = pool.submit(iam.get_account_summary)
+        known = {arn: pool.submit(_exists, iam, arn) for arn in sorted(set(aws_policies))}
+        details = _gather(iam.authorization_pages(kinds), "GetAccountAuthorizationDetails", on_page)
+        reading = _Reading(iam, details, listed.result(), pool)
+        roles = reading.settled_roles()
+        policies = reading.policies(sorted(set(policy_tags_of))) if with_policies else None
+        return Snapshot(
+            account=caller.account,
+            partition=caller.partition,
+            caller_arn=caller.arn,
+            taken_at=str(taken_at),
+            roles=roles,
+            users=reading.users,
+            groups=reading.groups,
+            policies=policies,
+            known_policies={arn: exists.result() for arn, exists in known.items()},
+            quotas=_quotas(summary.result()),
+            calls=iam.calls,
+            remarks=tuple(_remarks(roles, policies or {})),
+        )
+
+
+def confirm_absent(iam: Iam, name: str) -> Role | None:
+    """Return None if GetRole does not know the role either, else the role: absence from a list is no proof."""
+    return _or_none(lambda: read_role(iam, name))
+
+
+def read_role(iam: Iam, name: str) -> Role:
+    """Return one role with all that is attached to it: GetRole, and what the lists of it name; raises AwsError."""
+    role = iam.get_role(name)
+    return replace(
+        role,
+        managed_policies=iam.list_attached_role_policies(name),
+        inline_policies={
+            policy: iam.get_role_policy(name, policy) for policy in iam.list_role_policies(name)
+        },
+        instance_profiles=iam.list_instance_profiles_for_role(name),
+    )
+
+
+def read_policy(iam: Iam, arn: str) -> ManagedPolicy:
+    """Return one customer managed policy with its tags and versions, not with where it is used; raises AwsError."""
+    facts = iam.get_policy(arn)
+    return ManagedPolicy(
+        partition=iam.partition,
+        account=iam.account,
+        name=facts.name,
+        path=facts.path,
+        policy=iam.get_policy_version(arn, facts.default_version),
+        description=facts.description,
+        tags=facts.tags,
+        policy_id=facts.policy_id,
+        versions=iam.list_policy_versions(arn),
+        default_version=facts.default_version,
+    )
+
+
+def index_of(snapshots: Iterable[Snapshot], ledger: Mapping[str, Remembered]) -> PrincipalIndex:
+    """Return who lives in the accounts at hand, users and roles, with what is remembered of the dead."""
+    arn_by_id: dict[str, str] = {}
+    accounts = set()
+    for snapshot in snapshots:
+        accounts.add(snapshot.account)
+        arn_by_id.update({user.id: user.arn for user in snapshot.users.values()})
+        arn_by_id.update({role.role_id: role.arn for role in snapshot.roles.values() if role.role_id})
+    id_by_arn = {arn: unique for unique, arn in arn_by_id.items()}
+    return PrincipalIndex(arn_by_id, id_by_arn, ledger, frozenset(accounts))
+
+
+Gathered: TypeAlias = dict[str, dict[str, Detail]]
+
+
+def _gather(pages: Iterable[Page], call: str, on_page: OnPage | None) -> Gathered:
+    """Return the entries of all pages by list and unique ID; what comes twice, because pages shifted, is kept once."""
+    gathered: Gathered = {name: {} for name in IDS}
+    for page in pages:
+        for name, entries in page.lists.items():
+            key = IDS[name]
+            gathered[name].update({entry[key]: entry for entry in entries})
+        if on_page is not None:
+            on_page(call, sum(map(len, gathered.values())))
+    return gathered
+
+
+class _Reading:
+    """The two lists of one account, on their way to becoming one picture."""
+
+    def __init__(self, iam: Iam, details: Gathered, listed: Gathered, pool: ThreadPoolExecutor) -> None:
+        self._iam = iam
+        self._pool = pool
+        self._details = details
+        self._described = listed["Roles"]
+        self._document = Documents()
+        with iam.reading("GetAccountAuthorizationDetails"):
+            self.users = self._users()
+            self.groups = {
+                each["GroupName"]: self._entity(
+                    each, kind="group", name=each["GroupName"], id=each["GroupId"]
+                )
+                for each in details["GroupDetailList"].values()
+            }
+
+    def settled_roles(self) -> dict[str, Role]:
+        """Return the roles by name; GetRole decides where the two lists disagree, or a trust shows a passing form."""
+        roles, doubtful = self._merged()
+        for name, role in zip(doubtful, self._pool.map(self._whole, doubtful), strict=True):
+            if role is not None:
+                roles[name] = role
+        passing = self._passing(roles)
+        for name, trust_again in zip(
+            passing, self._pool.map(self._again, map(roles.get, passing)), strict=True
+        ):
+            if trust_again is None:
+                del roles[name]
+            else:
+                roles[name] = trust_again
+        return dict(sorted(roles.items()))
+
+    def _merged(self) -> tuple[dict[str, Role], list[str]]:
+        """Return the roles that both lists have, and the names of those that came or went between their pages."""
+        details = self._details["RoleDetailList"]
+        names = Counter(each["RoleName"] for each in details.values())
+        doubtful = {name for name, times in names.items() if times > 1}
+        doubtful |= {details[unique]["RoleName"] for unique in details.keys() - self._described.keys()}
+        doubtful |= {
+            self._described[unique]["RoleName"] for unique in self._described.keys() - details.keys()
+        }
+        with self._iam.reading("GetAccountAuthorizationDetails"):
+            roles = {
+                detail["RoleName"]: role_of(
+                    detail,
+                    partition=self._iam.partition,
+                    account=self._iam.account,
+                    described=self._described[unique],
+                    document=self._document,
+                )
+                for unique, detail in details.items()
+                if detail["RoleName"] not in doubtful
+            }
+        return roles, sorted(doubtful)
+
+    def _whole(self, name: str) -> Role | None:
+        return confirm_absent(self._iam, name)
+
+    def _passing(self, roles: Mapping[str, Role]) -> list[str]:
+        """Return the roles whose trust shows what IAM shows for a moment only: a living ID, or the ARN of nobody."""
+        arn_by_id = {role.role_id: role.arn for role in roles.values()}
+        arn_by_id |= {user.id: user.arn for user in self.users.values()}
+        living = frozenset(arn_by_id.values())
+        return [
+            name
+            for name, role in roles.items()
+            if any(
+                found.key == "AWS"
+                and found.value not in living
+                and self._passes(parse_principal(found.key, found.value), arn_by_id)
+                for found in role.trust.principals()
+            )
+        ]
+
+    def _passes(self, who: Principal, arn_by_id: Mapping[str | None, str]) -> bool:
+        match who:
+            case UniqueId(unique) | UniqueIdSession(unique):
+                return unique in arn_by_id
+            case RolePrincipal(arn) | UserPrincipal(arn):
+                return arn.account == self._iam.account
+            case _:
+                return False
+
+    def _again(self, role: Role | None) -> Role | None:
+        """Return the role with its trust read once more; a role that is another by now is read as a whole."""
+        if role is None:
+            return None
+        current = _or_none(lambda: self._iam.get_role(role.name))
+        if current is None:
+            return None
+        if current.role_id != role.role_id:
+            return self._whole(role.name)
+        return replace(role, trust=current.trust)
+
+    def _users(self) -> dict[str, Entity]:
+        users: dict[str, Entity] = {}
+        for detail in self._details["UserDetailList"].values():
+            name = detail["UserName"]
+            user = self._entity(detail, kind="user", name=name, id=detail["UserId"])
+            users[name] = self._present(users[name], user) if name in users else user
+        return users
+
+    def _present(self, one: Entity, other: Entity) -> Entity:
+        """Return which of two users of one name is there now: one was deleted while the pages were read."""
+        current = _or_none(lambda: self._iam.get_user(one.name))
+        return one if current is not None and current.id == one.id else other
+
+    def _entity(self, detail: Detail, *, kind: str, name: str, id: str) -> Entity:  # noqa: A002  IAM's own word
+        arn = iam_arn(
+            partition=self._iam.partition,
+            account=self._iam.account,
+            kind=kind,
+            path=detail["Path"],
+            name=name,
+        )
+        return Entity(name=name, arn=arn, id=id, groups=tuple(sorted(detail.get("GroupList") or ())))
+
+    def policies(self, tagged: Sequence[str]) -> dict[str, ManagedPolicy]:
+        """Return the customer managed policies by ARN, with where each is used, and the tags of those asked for."""
+        attached, bounded = self._uses()
+        with self._iam.reading("GetAccountAuthorizationDetails"):
+            bare = [
+                policy_of(
+                    detail, partition=self._iam.partition, account=self._iam.account, document=self._document
+                )
+                for detail in self._details["Policies"].values()
+            ]
+        found = {
+            policy.arn: replace(
+                policy,
+                attached_to=frozenset(attached[policy.arn]),
+                boundary_of=frozenset(bounded[policy.arn]),
+            )
+            for policy in bare
+        }
+        wanted = [arn for arn in tagged if arn in found]
+        for arn, tags in zip(wanted, self._pool.map(self._tags, wanted), strict=True):
+            found[arn] = replace(found[arn], tags=tags)
+        return dict(sorted(found.items()))
+
+    def _tags(self, arn: str) -> dict[str, str] | None:
+        return _or_none(lambda: self._iam.list_policy_tags(arn))
+
+    def _uses(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+        """Return by policy ARN the addresses of those it is attached to, and of those it bounds."""
+        attached: defaultdict[str, set[str]] = defaultdict(set)
+        bounded: defaultdict[str, set[str]] = defaultdict(set)
+        for kind, name, entries in (
+            ("user", "UserName", self._details["UserDetailList"]),
+            ("group", "GroupName", self._details["GroupDetailList"]),
+            ("role", "RoleName", self._details["RoleDetailList"]),
+        ):
+            for detail in entries.values():
+                address = f"{kind}/{detail[name]}"
+                for arn in attached_of(detail):
+                    attached[arn].add(address)
+                if boundary := boundary_of(detail):
+                    bounded[boundary].add(address)
+        return attached, bounded
+
+
+def _exists(iam: Iam, arn: str) -> bool:
+    return _or_none(lambda: iam.get_policy(arn)) is not None
+
+
+def _or_none(read: Callable[[], T]) -> T | None:
+    """Return what is read, None where IAM says that there is no such entity."""
+    try:
+        return read()
+    except AwsError as error:
+        if error.kind is Kind.NOT_FOUND:
+            return None
+        raise
+
+
+def _quotas(summary: Mapping[str, int]) -> Quotas:
+    """Return the quotas under this program's names; where IAM does not tell one, AWS's default stands."""
+    return Quotas(**{name: summary[key] for name, key in SUMMARY_KEYS.items() if key in summary})
+
+
+def _remarks(roles: Mapping[str, Role], policies: Mapping[str, ManagedPolicy]) -> Iterator[Diagnostic]:
+    for role in roles.values():
+        if not role.trust.understood:
+            yield _not_understood(role.address, "The trust policy")
+        for name, document in role.inline_policies.items():
+            if not document.understood:
+                yield _not_understood(role.address, f"The inline policy {name}")
+    for policy in policies.values():
+        if not policy.policy.understood:
+            yield _not_understood(policy.address, "The document")
+
+
+def _not_understood(address: str, what: str) -> Diagnostic:
+    return Diagnostic(
+        Code.RP225,
+        f"{what} of {address} is not a policy document as IAM writes them; it is kept as it stands.",
+        severity=Severity.WARNING,
+        address=address,
+        help="It is never taken for an empty one. Look at it in the console, and declare what it should be.",
+    )
+
+
+_collector = threading.Lock()
+_building = 0
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the garbage collector off: it would walk the growing snapshot over and over, for a sixth of the time."""
+    global _building  # noqa: PLW0603  the collector is one for the process, whatever the number of readers
+    with _collector:
+        _building += 1
+        was_on = gc.isenabled() or _building > 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _collector:
+            _building -= 1
+            if was_on and not _building:
+                gc.enable()

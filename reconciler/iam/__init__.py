@@ -12,7 +12,17 @@ comes with `Aws.connect`.
 from reconciler.iam.client import READS, Iam, Reply, Tally
 from reconciler.iam.connection import Aws
 from reconciler.iam.errors import AwsError, Kind, NotUnderstoodError
-from reconciler.iam.shapes import Caller, Identity, PolicyFacts
+from reconciler.iam.shapes import (
+    Caller,
+    Documents,
+    Identity,
+    PolicyFacts,
+    attached_of,
+    boundary_of,
+    instant,
+    policy_of,
+    role_of,
+)
 from reconciler.iam.wire import Detail, Page
 
 __all__ = [
@@ -21,6 +31,7 @@ __all__ = [
     "AwsError",
     "Caller",
     "Detail",
+    "Documents",
     "Iam",
     "Identity",
     "Kind",
@@ -29,4 +40,9 @@ __all__ = [
     "PolicyFacts",
     "Reply",
     "Tally",
+    "attached_of",
+    "boundary_of",
+    "instant",
+    "policy_of",
+    "role_of",
 ]

@@ -8,15 +8,17 @@ it a conflict. Whoever writes decides what a failure means, by its `Kind`, after
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from reconciler.iam import shapes
-from reconciler.iam.errors import Asked, AwsError, NotUnderstoodError, understand
+from reconciler.iam.errors import Asked, NotUnderstoodError, reading, understand
 from reconciler.iam.shapes import Caller, Identity, PolicyFacts
-from reconciler.iam.wire import Detail, Page, unpack
+from reconciler.iam.wire import Page, unpack
 from reconciler.log import Level, log
 from reconciler.model.change import Call, Json
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
@@ -113,15 +115,19 @@ def _request_id(reply: object) -> str | None:
 
 
 def refuse_writes(model: Any, **_event: object) -> None:
-    """Refuse a call that is not a read, before it is sent: botocore's `before-call` event, for every reading client."""
+    """Refuse what is not a read before it is sent: botocore's `before-call` event, for every reading client."""
     if model.name not in READS:
-        raise ReconcilerError(
-            Diagnostic(
-                Code.RA418,
-                f"{model.name} was about to be called while only reading; it was not sent.",
-                help="This is a fault of this program: please report it.",
-            )
+        raise _refusal(model.name)
+
+
+def _refusal(call: str) -> ReconcilerError:
+    return ReconcilerError(
+        Diagnostic(
+            Code.RA418,
+            f"{call} was about to be called while only reading; it was not sent.",
+            help="This is a fault of this program: please report it.",
         )
+    )
 
 
 class Iam:
@@ -158,14 +164,16 @@ class Iam:
     def get_role(self, name: str) -> Role:
         """Return a role as GetRole shows it: without what is attached to it, inline or managed."""
         reply = self._read("GetRole", lambda: self._reader.get_role(RoleName=name))
-        return self._built("GetRole", lambda: self._role(reply["Role"]))
+        with self.reading("GetRole"):
+            return shapes.role_of(reply["Role"], partition=self.partition, account=self.account)
 
     def get_role_policy(self, name: str, policy: str) -> PolicyDocument:
         """Return the document of a role's inline policy."""
         reply = self._read(
             "GetRolePolicy", lambda: self._reader.get_role_policy(RoleName=name, PolicyName=policy)
         )
-        return self._built("GetRolePolicy", lambda: unpack(reply["PolicyDocument"]))
+        with self.reading("GetRolePolicy"):
+            return unpack(reply["PolicyDocument"])
 
     def list_role_policies(self, name: str) -> tuple[str, ...]:
         """Return the names of a role's inline policies, sorted."""
@@ -201,14 +209,16 @@ class Iam:
     def get_policy(self, arn: str) -> PolicyFacts:
         """Return a managed policy, customer's or AWS's, without its document."""
         reply = self._read("GetPolicy", lambda: self._reader.get_policy(PolicyArn=arn))
-        return self._built("GetPolicy", lambda: shapes.facts_of(reply["Policy"]))
+        with self.reading("GetPolicy"):
+            return shapes.facts_of(reply["Policy"])
 
     def get_policy_version(self, arn: str, version: str) -> PolicyDocument:
         """Return the document of one version of a managed policy."""
         reply = self._read(
             "GetPolicyVersion", lambda: self._reader.get_policy_version(PolicyArn=arn, VersionId=version)
         )
-        return self._built("GetPolicyVersion", lambda: unpack(reply["PolicyVersion"]["Document"]))
+        with self.reading("GetPolicyVersion"):
+            return unpack(reply["PolicyVersion"]["Document"])
 
     def list_policy_versions(self, arn: str) -> tuple[str, ...]:
         """Return the version IDs of a managed policy, oldest first."""
@@ -217,9 +227,8 @@ class Iam:
             "Versions",
             lambda marker: self._reader.list_policy_versions(PolicyArn=arn, MaxItems=PAGE_SIZE, **marker),
         )
-        return self._built(
-            "ListPolicyVersions", lambda: shapes.oldest_first(each["VersionId"] for each in found)
-        )
+        with self.reading("ListPolicyVersions"):
+            return shapes.oldest_first(each["VersionId"] for each in found)
 
     def list_policy_tags(self, arn: str) -> dict[str, str]:
         """Return the tags of a managed policy."""
@@ -233,15 +242,15 @@ class Iam:
     def get_user(self, name: str) -> Identity:
         """Return who a user is."""
         reply = self._read("GetUser", lambda: self._reader.get_user(UserName=name))
-        user = reply["User"]
-        return Identity(user["UserName"], user["Arn"], user["UserId"])
+        with self.reading("GetUser"):
+            user = reply["User"]
+            return Identity(user["UserName"], user["Arn"], user["UserId"])
 
     def get_account_summary(self) -> dict[str, int]:
         """Return the account's quotas and counts under GetAccountSummary's own names, such as `RolesQuota`."""
         reply = self._read("GetAccountSummary", self._reader.get_account_summary)
-        return self._built(
-            "GetAccountSummary", lambda: {str(key): int(value) for key, value in reply["SummaryMap"].items()}
-        )
+        with self.reading("GetAccountSummary"):
+            return {str(key): int(value) for key, value in reply["SummaryMap"].items()}
 
     def write(self, call: Call, params: Json, *, address: str | None = None) -> Reply:
         """Send one write, once. Documents in `params` are JSON objects and go out as compact text.
@@ -249,10 +258,9 @@ class Iam:
         Raises AwsError. Of its kinds `unknown_outcome` and `server_error` do not say whether the write was done:
         read, then decide.
         """
-        if self._writer is None:
-            refuse_writes(_Named(call.value))
         writer = self._writer
-        assert writer is not None  # noqa: S101  refuse_writes raises for every write
+        if writer is None:
+            raise _refusal(call.value)
         sent = {key: compact(value) if isinstance(value, Mapping) else value for key, value in params.items()}
         asked = self._asked(call.value, writes=True, address=address)
         answer = ask(lambda: _send(writer, call, sent), asked, self._tally)
@@ -268,24 +276,16 @@ class Iam:
     def _read(self, call: str, send: Callable[[], T]) -> T:
         return ask(send, self._asked(call), self._tally)
 
-    def _built(self, call: str, build: Callable[[], T]) -> T:
-        """Return what is built of a reply; a reply that lacks what it must have is not understood."""
-        try:
-            return build()
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise understand(
-                NotUnderstoodError(f"it lacks what it must have ({error!r})"), self._asked(call)
-            ) from error
-
-    def _role(self, detail: Detail) -> Role:
-        return shapes.role_of(detail, partition=self.partition, account=self.account)
+    def reading(self, call: str) -> AbstractContextManager[None]:
+        """Make values of a reply in this context: what is missing or misshapen in it is an AwsError (RA405)."""
+        return reading(self._asked(call))
 
     def _pages(self, call: str, send: Callable[[dict[str, str]], Any]) -> Iterator[Page]:
         return (reply["Page"] for reply in self._replies(call, send, lambda reply: reply["Page"].marker))
 
     def _listed(self, call: str, key: str, send: Callable[[dict[str, str]], Any]) -> list[Any]:
-        replies = self._replies(call, send, lambda reply: _next_marker(reply))
-        return self._built(call, lambda: [each for reply in replies for each in reply[key]])
+        with self.reading(call):
+            return [each for reply in self._replies(call, send, _next_marker) for each in reply[key]]
 
     def _replies(
         self, call: str, send: Callable[[dict[str, str]], Any], marker_of: Callable[[Any], str | None]
@@ -294,20 +294,15 @@ class Iam:
         seen: set[str] = set()
         marker: dict[str, str] = {}
         while True:
-            reply = self._read(call, lambda: send(marker))  # noqa: B023  called before the next turn
+            reply = self._read(call, partial(send, marker))
             yield reply
-            following = self._built(call, lambda: marker_of(reply))  # noqa: B023  likewise
+            following = marker_of(reply)
             if following is None:
                 return
             if following in seen:
                 raise understand(NotUnderstoodError("it gives the same marker twice"), self._asked(call))
             seen.add(following)
             marker = {"Marker": following}
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
-    name: str
 
 
 def _next_marker(reply: Mapping[str, Any]) -> str | None:
@@ -319,7 +314,9 @@ def _next_marker(reply: Mapping[str, Any]) -> str | None:
     return str(marker)
 
 
-def _send(client: IAMClient, call: Call, params: dict[str, Any]) -> Mapping[str, Any]:  # noqa: C901  one arm a call
+def _send(  # noqa: C901, PLR0912  one arm a call
+    client: IAMClient, call: Call, params: dict[str, Any]
+) -> Mapping[str, Any]:
     match call:
         case Call.CREATE_POLICY:
             return client.create_policy(**params)

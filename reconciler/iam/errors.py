@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -173,7 +174,7 @@ class Asked:
         return AwsError(Diagnostic(code, message, address=self.address, help=help), kind, call=self.call)
 
 
-def understand(error: Exception, asked: Asked) -> AwsError:
+def understand(error: Exception, asked: Asked) -> AwsError:  # noqa: C901  one arm a family of exceptions
     """Return what an exception of botocore's means; every exception has a meaning."""
     from botocore import exceptions as boto  # noqa: PLC0415  imported long since, where botocore has raised
 
@@ -208,6 +209,15 @@ def understand(error: Exception, asked: Asked) -> AwsError:
             return _settings_refused(error, asked)
         case _:
             return _not_understood(f"{type(error).__name__} while reading it", asked)
+
+
+@contextmanager
+def reading(asked: Asked) -> Iterator[None]:
+    """Make values of a reply: one that lacks what it must have, or has it in another shape, is not understood."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _not_understood(f"it lacks what it must have ({error!r})", asked) from error
 
 
 def misconfigured(error: Exception) -> AwsError:

@@ -1,0 +1,126 @@
+"""What the readers of YAML and JSON have in common: values, where they stand, and what is wrong with a text.
+
+A value is text, a whole number, true or false, a list, or a mapping whose keys are text. There is no null, and nothing
+that a number could lose: whatever looks like a number but would not come back as it was typed (`1.10`, `007`, `0x1F`)
+stays the text that the author typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from reconciler.model.diagnostic import Code, Severity
+
+Value: TypeAlias = Any
+Path: TypeAlias = tuple[str | int, ...]
+
+LONGEST_NUMBER = 128
+DEEPEST_NESTING = 128
+
+CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
+
+# What YAML and JSON forbid, and what a reader of the text cannot see: line separators that are no line feed, marks
+# that turn the direction of writing, spaces without width.
+CONTROL = "\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f"
+UNSEEN = "\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\u2066-\\u206f\\ufeff\\ufff9-\\ufffb\\ufffe\\uffff"
+HIDDEN = re.compile(f"[{CONTROL}{UNSEEN}\\ud800-\\udfff]")
+
+
+class Mark(NamedTuple):
+    """A place in a text: line and column, both from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong with a text, at a place."""
+
+    code: Code
+    message: str
+    mark: Mark
+    help: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a value, at a path of its document; `at_key` where the key is to blame, not its value."""
+
+    path: Path
+    code: Code
+    message: str
+    help: str | None = None
+    at_key: bool = False
+    severity: Severity = Severity.ERROR
+
+    def below(self, *path: str | int) -> Problem:
+        """Return the same problem, seen from further up."""
+        return Problem((*path, *self.path), self.code, self.message, self.help, self.at_key, self.severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """One document with the mark of every key and of every value, by path."""
+
+    value: Value = None
+    keys: dict[Path, Mark] = field(default_factory=dict)
+    values: dict[Path, Mark] = field(default_factory=dict)
+
+    def mark(self, path: Path, *, at_key: bool = False) -> Mark:
+        """Return where a path stands, or the nearest that is known above it."""
+        while path not in self.values:
+            path = path[:-1]
+        return self.keys.get(path, self.values[path]) if at_key else self.values[path]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A whole text, read exactly; the documents count only where there are no faults."""
+
+    documents: list[Located]
+    faults: list[Fault]
+
+
+class NotReadable(Exception):  # noqa: N818  it is not an error of the program, and never leaves the readers
+    """What is wrong is such that reading cannot go on."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Carry the fault."""
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def hidden_characters(text: str) -> Iterator[re.Match[str]]:
+    """Yield every character that a text must not have: control characters and those that cannot be seen."""
+    return HIDDEN.finditer(text)
+
+
+def hidden_fault(found: re.Match[str], mark: Mark) -> Fault:
+    """Return what to say of a hidden character, by its number and never as itself."""
+    name = f"U+{ord(found[0]):04X}"
+    kind = (
+        "a control character" if re.fullmatch(f"[{CONTROL}]", found[0]) else "a character that cannot be seen"
+    )
+    return Fault(
+        Code.RM103, f"{name} is {kind}.", mark, "Remove it, or write what it stands for in visible letters."
+    )
+
+
+def number(text: str, mark: Mark) -> int | str:
+    """Return a number where it comes back as it was typed, else its text; refuse one that nobody can have meant."""
+    if CANONICAL_INTEGER.fullmatch(text):
+        return int(text)
+    if len(text) > LONGEST_NUMBER:
+        message = f"A number of {len(text)} characters would not be kept as it is."
+        raise NotReadable(Fault(Code.RM106, message, mark, "Put it in quotes if it is meant as text."))
+    return text
+
+
+def start_of_text(text: str, index: int) -> Mark:
+    """Return the mark of an index into a text."""
+    line_start = text.rfind("\n", 0, index) + 1
+    return Mark(text.count("\n", 0, index) + 1, index - line_start + 1)

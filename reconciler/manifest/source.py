@@ -1,0 +1,103 @@
+"""A manifest file as text, and where in it a thing is written.
+
+Places are worked out only when somebody asks: a file without errors is never read for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from reconciler.manifest import json, yaml
+from reconciler.manifest.reading import Fault, Located, Mark, Path, Problem, Reading, Value
+from reconciler.model.diagnostic import Diagnostic, Place
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file; `file` is relative to the working folder, as it is shown."""
+
+    file: str
+    text: str
+
+    def read_fast(self) -> list[tuple[Value, Mark]] | None:
+        """Return the documents with the mark of each, or None where only the exact reader can tell."""
+        return json.read_fast(self.text) if self.is_json else yaml.read_fast(self.text)
+
+    @property
+    def is_json(self) -> bool:
+        """Tell whether the file is JSON, by its name."""
+        return self.file.endswith(".json")
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Return the documents with all their marks, and all that is wrong with the text."""
+        return json.read_exactly(self.text) if self.is_json else yaml.read_exactly(self.text)
+
+    @property
+    def documents(self) -> list[Located]:
+        """Return the documents with all their marks."""
+        return self.reading.documents
+
+    def place(self, mark: Mark) -> Place:
+        """Return a mark as a place with the line shown."""
+        return Place(self.file, mark.line, mark.column, self._line(mark.line))
+
+    def _line(self, number: int) -> str:
+        begin = 0
+        for _ in range(number - 1):
+            begin = self.text.find("\n", begin) + 1
+        end = self.text.find("\n", begin)
+        return self.text[begin : end if end >= 0 else None].rstrip("\r")
+
+    def diagnostic(self, fault: Fault) -> Diagnostic:
+        """Return a fault of the text as it is told."""
+        return Diagnostic(fault.code, fault.message, place=self.place(fault.mark), help=fault.help)
+
+    def problem(self, problem: Problem, index: int, address: str | None) -> Diagnostic:
+        """Return a problem of the document with this index as it is told."""
+        mark = self.documents[index].mark(problem.path, at_key=problem.at_key)
+        return Diagnostic(
+            problem.code,
+            problem.message,
+            severity=problem.severity,
+            address=address,
+            place=self.place(mark),
+            help=problem.help,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Places(Mapping[str, Place]):
+    """Where each path of a document is written, a key before its value: `trust`, `trust/0`, `inline_policies/NAME`."""
+
+    source: Source
+    index: int
+
+    @cached_property
+    def _marks(self) -> Mapping[str, Mark]:
+        found = self.source.documents[self.index]
+        marks: dict[Path, Mark] = {**found.values, **found.keys}
+        marks.pop((), None)
+        named = {"/".join(map(str, path)): mark for path, mark in marks.items()}
+        return _with_trust_policy_as_trust(named)
+
+    def __getitem__(self, path: str) -> Place:
+        return self.source.place(self._marks[path])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._marks)
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+
+def _with_trust_policy_as_trust(marks: dict[str, Mark]) -> dict[str, Mark]:
+    """Let `trust` and `trust/0` be found whichever way the trust is written."""
+    for path in tuple(marks):
+        if path == "trust_policy":
+            marks["trust"] = marks[path]
+        elif path.startswith("trust_policy/Statement/"):
+            marks["trust/" + path.removeprefix("trust_policy/Statement/")] = marks[path]
+    return marks

@@ -1,0 +1,297 @@
+"""YAML to values: fast where nothing can be misread, exact where anything might be.
+
+Scalars are read as YAML 1.2 means them. Only `true` and `false` are booleans; `no`, `on`, `1:00:00` and `2012-10-17` are
+text; a key is text whatever it looks like. What could silently change a value (an anchor, a merge key, a tag, a repeated
+key, null, `.nan`, a number of 5,000 digits) is refused by name.
+
+Two readers share the work. `read_fast` hands the text to ryaml, which knows nothing of places, keeps no digits and
+takes anchors. It is asked only for text that provably cannot be among those: `SUSPICIOUS` is a net that catches too much
+rather than too little. `read_exactly` goes through PyYAML's events, with the mark of each, and finds every error. It
+reads what was caught in the net, and again whatever has an error of any kind, for the places. The two agree on every
+text that the fast one accepts; a property test holds them to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import ryaml
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from reconciler.manifest.reading import (
+    CONTROL,
+    DEEPEST_NESTING,
+    UNSEEN,
+    Fault,
+    Located,
+    Mark,
+    NotReadable,
+    Path,
+    Reading,
+    Value,
+    hidden_characters,
+    hidden_fault,
+    number,
+    start_of_text,
+)
+from reconciler.model.diagnostic import Code
+
+try:
+    from yaml import CSafeLoader as Loader
+except ImportError:  # PyYAML built without libyaml: the same events, more slowly
+    from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+SUSPICIOUS = re.compile(
+    rf"""
+      [\t{CONTROL}{UNSEEN}\x85]                    # tabs, and what cannot be seen
+    | \r(?!\n)
+    | \\[^\\"/n]                                   # an escape may hide anything
+    | ^(?:%|\.\.\.|---[^\n\r]|[<=>|]{{7}})         # directives, ends, content after a start, merge conflicts
+    | (?:(?<![^\s\[{{,])|(?<=["'\]}}]:))(?:          # where a token may begin:
+        [&*!]                                      #   anchors, aliases, tags
+      | \?(?=[\s,\]}}]|$)                          #   explicit keys
+      | <<
+      | (?:~|[Nn]ull|NULL|True|TRUE|False|FALSE)(?=[\s,\]}}:]|$)
+      | (?:\d+|-\d+|true|false)[ ]*:(?=[\s,\[\]{{}}]|$)       #   keys that are not text
+      | [+-]?\.[\dinIN]                            #   .5 .inf .nan
+      | \+\d
+      | -?0[xobXOB\d]
+      | -0
+      | -?\d{{19}}
+      | -?\d+(?:\.\d*|(?=[eE]))(?:[eE][-+]?\d+)?(?=[\s,\]}}:]|$)
+      )
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+START = re.compile(r"^---[ ]*\r?$", re.MULTILINE)
+CONTENT = re.compile(r"^[ ]*[^\s#]", re.MULTILINE)
+
+NULL = re.compile(r"~|null|Null|NULL|")
+NUMBER = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?0o[0-7]+|[-+]?0x[0-9a-fA-F]+", re.ASCII
+)
+NO_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+# Texts that are no manifests, told from their first lines: better named than parsed.
+STRANGERS = (
+    (
+        re.compile(r"^(?:<{7}|>{7}|={7}$|\|{7})(?:[ ]|$)", re.MULTILINE),
+        "A merge conflict is left in this file.",
+    ),
+    (re.compile(r"\Aversion https://git-lfs"), "This is a pointer of Git LFS, not the file itself."),
+    (re.compile(r"^sops:", re.MULTILINE), "This file is encrypted with SOPS."),
+)
+
+
+def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
+    """Return the documents of a text with the mark of each, or None where only the exact reader can tell."""
+    if SUSPICIOUS.search(text):
+        return None
+    try:
+        values = ryaml.loads_all(text) if "---" in text else [ryaml.loads(text)]
+    except (ryaml.InvalidYamlError, ValueError):
+        return None
+    if "None" in repr(values):  # null, or a text that has the word
+        return None
+    starts = list(_starts(text))
+    return list(zip(values, starts, strict=True)) if len(starts) == len(values) else None
+
+
+def _starts(text: str) -> Iterator[Mark]:
+    """Yield where each document of a text begins: its first line that is neither blank nor a comment."""
+    bounds = [0, *(found.end() for found in START.finditer(text))] if "---" in text else [0]
+    for begin, end in zip(bounds, [*bounds[1:], len(text)], strict=True):
+        found = CONTENT.search(text, begin, end)
+        if found and not START.match(text, found.start()):
+            yield start_of_text(text, found.end() - 1)
+
+
+def read_exactly(text: str) -> Reading:
+    """Return the documents of a text with the mark of every key and value, and everything that is wrong with it."""
+    faults = [
+        hidden_fault(found, start_of_text(text, found.start())) for found in hidden_characters(text)
+    ] or _strangers(text)
+    if faults:
+        return Reading([], faults)
+    reader = _Reader(text)
+    documents: list[Located] = []
+    try:
+        documents.extend(reader.documents())
+    except NotReadable as stopped:
+        reader.faults.append(stopped.fault)
+    except yaml.MarkedYAMLError as error:
+        reader.faults.append(_syntax_fault(error, text))
+    return Reading(documents, reader.faults)
+
+
+def _strangers(text: str) -> list[Fault]:
+    return [
+        Fault(Code.RM103, message, start_of_text(text, found.start()))
+        for pattern, message in STRANGERS
+        if (found := pattern.search(text))
+    ]
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    place = _mark(mark) if mark else Mark(1, 1)
+    lines = text.split("\n")
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return Fault(Code.RM103, "A tab indents this line; YAML is indented with spaces.", place)
+    said = " ".join(part for part in (error.context, error.problem) if part)
+    return Fault(Code.RM103, f"This is not YAML: {said}.", place)
+
+
+def _mark(mark: yaml.Mark) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1)
+
+
+class _Reader:
+    """Goes through the events of a text once; whatever is wrong is noted, and reading goes on where it can."""
+
+    def __init__(self, text: str) -> None:
+        self.faults: list[Fault] = []
+        self._events: Iterator[Event] = yaml.parse(text, Loader=Loader)
+        self._document = Located()
+
+    def documents(self) -> Iterator[Located]:
+        for event in self._events:
+            match event:
+                case StreamStartEvent() | StreamEndEvent() | DocumentEndEvent():
+                    continue
+                case DocumentStartEvent():
+                    self._directives(event)
+                    yield self._read_document()
+
+    def _read_document(self) -> Located:
+        self._document = Located()
+        event = next(self._events)
+        if isinstance(event, ScalarEvent) and not event.style and NULL.fullmatch(event.value):
+            self._blame(
+                Code.RM117, "This document is empty.", event, "Remove the --- above it, or write a document."
+            )
+            return Located()
+        value = self._read(event, ())
+        return Located(value, self._document.keys, self._document.values)
+
+    def _directives(self, event: DocumentStartEvent) -> None:
+        if event.version or event.tags:
+            self._blame(
+                Code.RM105, "A directive is not read here.", event, "Remove the lines that begin with %."
+            )
+
+    def _blame(self, code: Code, message: str, event: Event, remedy: str | None = None) -> None:
+        self.faults.append(Fault(code, message, _mark(event.start_mark), remedy))
+
+    def _read(self, event: Event, path: Path) -> Value:
+        if len(path) > DEEPEST_NESTING:
+            fault = Fault(Code.RM103, "This is nested too deeply to be a manifest.", _mark(event.start_mark))
+            raise NotReadable(fault)
+        self._document.values[path] = _mark(event.start_mark)
+        self._shorthand(event)
+        match event:
+            case ScalarEvent():
+                return self._scalar(event)
+            case SequenceStartEvent():
+                return self._sequence(path)
+            case MappingStartEvent():
+                return self._mapping(path)
+            case _:
+                return None
+
+    def _shorthand(self, event: Event) -> None:
+        """Refuse what lets a value stand for another: anchors, aliases, tags."""
+        if isinstance(event, AliasEvent):
+            self._blame(
+                Code.RM105, f"*{event.anchor} is an alias; aliases are not read here.", event, WRITE_OUT
+            )
+            return
+        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
+        if anchor:
+            self._blame(Code.RM105, f"&{anchor} is an anchor; anchors are not read here.", event, WRITE_OUT)
+        if tag:
+            name = tag.replace("tag:yaml.org,2002:", "!!")
+            self._blame(Code.RM105, f"{name} is a tag; tags are not read here.", event, "Remove the tag.")
+
+    def _sequence(self, path: Path) -> list[Value]:
+        items: list[Value] = []
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            items.append(self._read(event, (*path, len(items))))
+        return items
+
+    def _mapping(self, path: Path) -> dict[str, Value]:
+        entries: dict[str, Value] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            key = self._key(event, path, entries)
+            entries[key] = self._read(next(self._events), (*path, key))
+        return entries
+
+    def _key(self, event: Event, path: Path, entries: dict[str, Value]) -> str:
+        self._shorthand(event)
+        if not isinstance(event, ScalarEvent):
+            self._blame(Code.RM109, "A key is text, not a list or a mapping.", event)
+            if not isinstance(event, AliasEvent):
+                self._read(event, path)
+            return ""
+        key = event.value
+        if key == "<<" and not event.style:
+            self._blame(Code.RM105, "<< is a merge key; merge keys are not read here.", event, WRITE_OUT)
+        elif not key and not event.style:
+            self._blame(Code.RM109, "A key is missing before the colon.", event)
+        elif key in entries:
+            first = self._document.keys[(*path, key)].line
+            self._blame(
+                Code.RM104, f"{key} is given twice: here and in line {first}.", event, "Keep one of the two."
+            )
+            return key
+        self._note_hidden(event)
+        self._document.keys[(*path, key)] = _mark(event.start_mark)
+        return key
+
+    def _scalar(self, event: ScalarEvent) -> Value:
+        self._note_hidden(event)
+        if event.style:
+            return event.value
+        return self._plain(event)
+
+    def _plain(self, event: ScalarEvent) -> Value:
+        text = event.value
+        if text in {"true", "false"}:
+            return text == "true"
+        if NULL.fullmatch(text):
+            self._blame(Code.RM109, "A value is missing here; null is never one.", event, NO_VALUE)
+        elif NO_NUMBER.fullmatch(text):
+            self._blame(Code.RM106, f"{text} is not a number that can be kept.", event, "Put it in quotes.")
+        elif NUMBER.fullmatch(text):
+            return self._number(text, event)
+        return text
+
+    def _number(self, text: str, event: ScalarEvent) -> Value:
+        try:
+            return number(text, _mark(event.start_mark))
+        except NotReadable as refused:
+            self.faults.append(refused.fault)
+            return text
+
+    def _note_hidden(self, event: ScalarEvent) -> None:
+        for found in hidden_characters(event.value):
+            self.faults.append(hidden_fault(found, _mark(event.start_mark)))
+
+
+WRITE_OUT = "Write the value out where it belongs."
+NO_VALUE = 'Give a value, leave the key out, or put the word in quotes ("" is an empty text).'

@@ -242,9 +242,7 @@ def principal_ids(
     document: PolicyDocument, index: PrincipalIndex, made: frozenset[str] = frozenset()
 ) -> dict[str, str | None]:
     """Return the ARN of each user and role that a document names, with its ID; None for one yet to be made."""
-    return {
-        arn: None if arn in made else index.id_by_arn.get(arn) for arn in sorted(_entities(document, index))
-    }
+    return {arn: None if arn in made else index.id_by_arn.get(arn) for arn in sorted(_entities(document, index))}
 
 
 def _re_trusted(  # noqa: PLR0913  every one of these may decide

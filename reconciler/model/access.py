@@ -210,9 +210,7 @@ def _covers(bound: Reach, thing: Reach) -> bool:
     )
 
 
-def _covers_principals(
-    bound: frozenset[tuple[str, str]] | None, thing: frozenset[tuple[str, str]] | None
-) -> bool:
+def _covers_principals(bound: frozenset[tuple[str, str]] | None, thing: frozenset[tuple[str, str]] | None) -> bool:
     if bound is None or thing is None:
         return bound == thing
     everyone = ("", "*") in bound
@@ -264,7 +262,9 @@ def _numeric_implies(name: str, given: frozenset[str], wanted: frozenset[str]) -
 
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern)
+    parts = (
+        ".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern
+    )
     return re.compile("".join(parts), re.DOTALL)
 
 

@@ -235,9 +235,7 @@ def _statement_without(statement: Any, number: int, gone: Callable[[PrincipalInP
     """Return the statement less the principals that are gone, or None where nobody is left of somebody."""
     if not isinstance(statement, Mapping) or not isinstance(statement.get("Principal"), Mapping):
         return statement
-    dropped = {
-        (found.key, found.value) for found in _principals_of(statement, number, "") if gone(found)
-    }
+    dropped = {(found.key, found.value) for found in _principals_of(statement, number, "") if gone(found)}
     if not dropped:
         return statement
     kept = {
@@ -261,9 +259,7 @@ def _is_values(value: object) -> bool:
 
 
 def _is_principal(value: object) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, Mapping) and all(_is_values(items) for items in value.values())
-    )
+    return isinstance(value, str) or (isinstance(value, Mapping) and all(_is_values(items) for items in value.values()))
 
 
 def _is_condition(value: object) -> bool:

@@ -1,0 +1,310 @@
+"""What a change at one path of an object does to what is allowed, and the permission calls that make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.model.access import has_effect, narrowed
+from reconciler.model.arn import parse_arn
+from reconciler.model.change import Approval, Call, Json, Operation
+from reconciler.model.form import INLINE, paths_of
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import PolicyDocument
+from reconciler.model.role import Role
+from reconciler.operations import Effect, Step, effect_of, iam_tags
+from reconciler.world import World
+
+WIDENING = frozenset({Effect.WIDENS, Effect.BOTH})
+_NAMES_OF_DENIALS = ("Deny", "Quarantine")
+
+
+def path_effect(path: str, before: Any, after: Any, world: World) -> Effect:
+    """Return what a change at one path does to what is allowed."""
+    match path:
+        case "trust" | "policy":
+            return effect_of(before, after, partition=world.partition)
+        case _ if path.startswith(INLINE):
+            return effect_of(before, after, partition=world.partition)
+        case "max_session_duration":
+            return Effect.WIDENS if after > before else Effect.NARROWS
+        case "permissions_boundary":
+            return _boundary_effect(before, after, world)
+        case "managed_policies":
+            return _joint(
+                [attach_effect(arn, world) for arn in after if arn not in before]
+                + [_opposite(attach_effect(arn, world)) for arn in before if arn not in after]
+            )
+        case "tags":
+            return Effect.BOTH if tags_matter({*_changed_keys(before, after)}, world) else Effect.NEUTRAL
+        case _:
+            return Effect.NEUTRAL
+
+
+def _joint(effects: list[Effect]) -> Effect:
+    kinds = set(effects) - {Effect.NEUTRAL}
+    if not kinds:
+        return Effect.NEUTRAL
+    return kinds.pop() if len(kinds) == 1 else Effect.BOTH
+
+
+def _opposite(effect: Effect) -> Effect:
+    return {Effect.NARROWS: Effect.WIDENS, Effect.WIDENS: Effect.NARROWS}.get(effect, effect)
+
+
+def _changed_keys(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    return {key for key in {*before, *after} if before.get(key) != after.get(key)}
+
+
+def tags_matter(keys: set[str], world: World) -> bool:
+    """Tell whether a policy at hand asks for one of the tags, so that changing it changes who may do what.
+
+    Tag keys have no case in `aws:PrincipalTag/KEY`, `aws:ResourceTag/KEY` and `iam:ResourceTag/KEY` (IAM User Guide,
+    reference_policies_condition-keys); a variable such as `${aws:PrincipalTag/KEY}` counts too.
+    """
+    wanted = {f"tag/{key}".lower() for key in keys}
+    return bool(wanted) and any(key in text for text in _all_texts(world) for key in wanted)
+
+
+def _all_texts(world: World) -> Iterator[str]:
+    values = [*world.live.values(), *(found.value for found in world.desired.objects.values())]
+    for value in values:
+        for content in paths_of(value).values():
+            if isinstance(content, PolicyDocument):
+                yield content.text.lower()
+
+
+def _boundary_effect(before: str | None, after: str | None, world: World) -> Effect:
+    if before is None or after is None:
+        return Effect.NARROWS if before is None else Effect.WIDENS
+    documents = document_of(before, world), document_of(after, world)
+    if None in documents:
+        return Effect.BOTH
+    return effect_of(*documents, partition=world.partition)
+
+
+def document_of(arn: str, world: World) -> PolicyDocument | None:
+    """Return the document of a customer managed policy, as declared or else as it is; None where it is not at hand."""
+    for declaration in world.desired.objects.values():
+        if isinstance(declaration.value, ManagedPolicy) and declaration.value.arn == arn:
+            return declaration.value.policy
+    live = (world.snapshot.policies or {}).get(arn)
+    return live.policy if live else None
+
+
+def attach_effect(arn: str, world: World) -> Effect:
+    """Return what attaching a policy does; of AWS's own, whose text is not read, by their names."""
+    document = document_of(arn, world)
+    if document is None:
+        parsed = parse_arn(arn)
+        denies = parsed is not None and any(word in parsed.name for word in _NAMES_OF_DENIALS)
+        return Effect.BOTH if denies else Effect.WIDENS
+    return effect_of(None, document, partition=world.partition)
+
+
+def permission_steps(
+    live: Role | ManagedPolicy | None,
+    declared: Role | ManagedPolicy | None,
+    world: World,
+    *,
+    approvals: Mapping[str, frozenset[Approval]] | None = None,
+) -> list[Step]:
+    """Return the calls that change what an object permits, trust and creation apart, in no order yet.
+
+    With no `live` object they are what follows its creation, with no `declared` one what precedes its deletion.
+    """
+    given = approvals or {}
+    match live, declared:
+        case ((Role() | None), (Role() | None)):
+            return [_with_approvals(step, path, given) for path, step in _role_steps(live, declared, world, given)]
+        case ((ManagedPolicy() | None), (ManagedPolicy() | None)):
+            return [_with_approvals(step, path, given) for path, step in _policy_steps(live, declared, world, given)]
+        case _:  # pragma: no cover  an address names one kind
+            raise TypeError(live, declared)
+
+
+def _with_approvals(step: Step, path: str, given: Mapping[str, frozenset[Approval]]) -> Step:
+    """Return the step with what it waits for: what only narrows waits for `adopt` alone."""
+    kinds = given.get(path, frozenset())
+    if step.effect not in WIDENING and not (step.effect is Effect.NEUTRAL and Approval.ADOPT in kinds):
+        kinds &= {Approval.ADOPT}
+    ordered = tuple(kind for kind in Approval if kind in kinds)
+    return replace(step, operation=replace(step.operation, approvals=ordered))
+
+
+def _role_steps(
+    live: Role | None, declared: Role | None, world: World, given: Mapping[str, frozenset[Approval]]
+) -> Iterator[tuple[str, Step]]:
+    role = declared or live
+    assert role is not None  # noqa: S101  one of both is there
+    for step in _attachment_steps(role.name, live, declared, world):
+        yield "managed_policies", step
+    yield from _inline_steps(role.name, live, declared, world, given)
+    if live is None or declared is None:
+        return
+    if live.permissions_boundary != declared.permissions_boundary:
+        yield "permissions_boundary", _boundary_step(live, declared, world)
+    for step in _tag_steps(live, declared, world):
+        yield "tags", step
+    about = (declared.description, declared.max_session_duration)
+    if about != (live.description, live.max_session_duration):
+        path = "description" if about[1] == live.max_session_duration else "max_session_duration"
+        yield path, _about_step(live, declared)
+
+
+def _attachment_steps(name: str, live: Role | None, declared: Role | None, world: World) -> Iterator[Step]:
+    there = live.managed_policies if live else frozenset()
+    wanted = declared.managed_policies if declared else frozenset()
+    for call, arns in ((Call.ATTACH_ROLE_POLICY, wanted - there), (Call.DETACH_ROLE_POLICY, there - wanted)):
+        for arn in sorted(arns):
+            attached = attach_effect(arn, world)
+            yield Step(
+                operation=Operation(call=call, params={"RoleName": name, "PolicyArn": arn}),
+                effect=attached if call is Call.ATTACH_ROLE_POLICY else _opposite(attached),
+                guards=attached in {Effect.NARROWS, Effect.BOTH},
+            )
+
+
+def _inline_steps(
+    name: str,
+    live: Role | None,
+    declared: Role | None,
+    world: World,
+    given: Mapping[str, frozenset[Approval]],
+) -> Iterator[tuple[str, Step]]:
+    there: Mapping[str, PolicyDocument] = live.inline_policies if live else {}
+    wanted: Mapping[str, PolicyDocument] = declared.inline_policies if declared else {}
+    for policy in sorted({*there, *wanted}):
+        before, after = there.get(policy), wanted.get(policy)
+        if before and after and before.same_meaning(after, world.partition):
+            continue
+        path = f"{INLINE}{policy}"
+        for document in _in_steps(before, after, given.get(path, frozenset()), world):
+            yield path, _inline_step(name, policy, before, document, world)
+            before = document
+
+
+def _in_steps(
+    before: PolicyDocument | None, after: PolicyDocument | None, kinds: frozenset[Approval], world: World
+) -> Iterator[PolicyDocument | None]:
+    """Yield the documents to write: what needs an approval last, so that what only takes away need not wait for it."""
+    waits = kinds & {Approval.UNDO_NARROWING}
+    if waits and before and after and effect_of(before, after, partition=world.partition) is Effect.BOTH:
+        partial = narrowed(before, after, partition=world.partition)
+        if partial is None or not partial.same_meaning(before, world.partition):
+            yield partial
+    yield after
+
+
+def _inline_step(
+    role: str, policy: str, before: PolicyDocument | None, after: PolicyDocument | None, world: World
+) -> Step:
+    params: dict[str, Any] = {"RoleName": role, "PolicyName": policy}
+    if after is None:
+        operation = Operation(call=Call.DELETE_ROLE_POLICY, params=params)
+    else:
+        operation = Operation(call=Call.PUT_ROLE_POLICY, params={**params, "PolicyDocument": after.source})
+    return Step(
+        operation=operation,
+        effect=effect_of(before, after, partition=world.partition),
+        guards=has_effect(before, "Deny") or has_effect(after, "Deny"),
+    )
+
+
+def _boundary_step(live: Role, declared: Role, world: World) -> Step:
+    params: Json = {"RoleName": declared.name}
+    call = Call.DELETE_ROLE_PERMISSIONS_BOUNDARY
+    if declared.permissions_boundary is not None:
+        call, params = (
+            Call.PUT_ROLE_PERMISSIONS_BOUNDARY,
+            {**params, "PermissionsBoundary": declared.permissions_boundary},
+        )
+    effect = _boundary_effect(live.permissions_boundary, declared.permissions_boundary, world)
+    return Step(operation=Operation(call=call, params=params), effect=effect, guards=True)
+
+
+def _tag_steps(live: Role, declared: Role, world: World) -> Iterator[Step]:
+    """Yield the tag calls of a role; a key whose case changes is taken off first, since keys have no case there."""
+    goal = {key.casefold(): key for key in declared.tags}
+    gone = sorted(key for key in live.tags if goal.get(key.casefold()) != key)
+    fresh = {key: value for key, value in declared.tags.items() if live.tags.get(key) != value}
+    if gone:
+        yield _tag_step(Call.UNTAG_ROLE, {"RoleName": declared.name, "TagKeys": gone}, set(gone), world)
+    if fresh:
+        params = {"RoleName": declared.name, "Tags": iam_tags(fresh)}
+        yield _tag_step(Call.TAG_ROLE, params, set(fresh), world)
+
+
+def _tag_step(call: Call, params: Json, keys: set[str], world: World) -> Step:
+    matters = tags_matter(keys, world)
+    effect = Effect.BOTH if matters else Effect.NEUTRAL
+    return Step(operation=Operation(call=call, params=params), effect=effect, guards=matters)
+
+
+def _about_step(live: Role, declared: Role) -> Step:
+    """Return the call for description and session duration: both are sent, since what is left out may be reset.
+
+    The API's documentation and recorded behaviour disagree on what happens to a parameter of UpdateRole left out.
+    """
+    params = {
+        "RoleName": declared.name,
+        "Description": declared.description,
+        "MaxSessionDuration": declared.max_session_duration,
+    }
+    longer = declared.max_session_duration - live.max_session_duration
+    effect = Effect.NEUTRAL if longer == 0 else Effect.WIDENS if longer > 0 else Effect.NARROWS
+    return Step(operation=Operation(call=Call.UPDATE_ROLE, params=params), effect=effect)
+
+
+def _policy_steps(
+    live: ManagedPolicy | None,
+    declared: ManagedPolicy | None,
+    world: World,
+    given: Mapping[str, frozenset[Approval]],
+) -> Iterator[tuple[str, Step]]:
+    if live is None or declared is None:
+        return
+    if not live.policy.same_meaning(declared.policy, world.partition):
+        yield from _version_steps(live, declared, world, given.get("policy", frozenset()))
+    gone = sorted(set(live.tags or {}) - set(declared.tags or {}))
+    fresh = {key: value for key, value in (declared.tags or {}).items() if (live.tags or {}).get(key) != value}
+    if gone:
+        operation = Operation(call=Call.UNTAG_POLICY, params={"PolicyArn": live.arn, "TagKeys": gone})
+        yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)
+    if fresh:
+        operation = Operation(call=Call.TAG_POLICY, params={"PolicyArn": live.arn, "Tags": iam_tags(fresh)})
+        yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)
+
+
+def _version_steps(
+    live: ManagedPolicy, declared: ManagedPolicy, world: World, kinds: frozenset[Approval]
+) -> Iterator[tuple[str, Step]]:
+    """Yield new default versions, each preceded by the removal of the oldest other one where there is no room."""
+    before = live.policy
+    versions = [version for version in live.versions if version != live.default_version]
+    room = world.snapshot.quotas.versions_per_policy - len(live.versions)
+    for document in _in_steps(before, declared.policy, kinds, world):
+        if document is None:
+            continue
+        if room <= 0 and versions:
+            params = {"PolicyArn": live.arn, "VersionId": versions.pop(0)}
+            yield (
+                "policy",
+                Step(operation=Operation(call=Call.DELETE_POLICY_VERSION, params=params), effect=Effect.NEUTRAL),
+            )
+        else:
+            room -= 1
+        operation = Operation(
+            call=Call.CREATE_POLICY_VERSION,
+            params={"PolicyArn": live.arn, "PolicyDocument": document.source, "SetAsDefault": True},
+        )
+        yield (
+            "policy",
+            Step(
+                operation=operation,
+                effect=effect_of(before, document, partition=world.partition),
+                guards=has_effect(before, "Deny") or has_effect(document, "Deny"),
+            ),
+        )
+        before = document

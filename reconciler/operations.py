@@ -1,0 +1,347 @@
+"""From differences to calls, in an order that is never wider than before or after.
+
+Think of what an object allows as its trust times its permissions. Each call narrows, widens, does both, or neither.
+First all that narrows, then at most one call that does both, then all that widens: before that one call nothing is
+allowed that the start does not allow, after it nothing that the goal does not. A trust that both loses and gains is
+split through what both documents allow. Within permissions, where no Deny and no boundary moves, what is allowed in
+between is the union of both ends whichever way round: so there it is give, then take, and nobody loses what he keeps.
+Two calls that each do both cannot be ordered safely: the trust is closed for the while, and the plan says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from reconciler.model.access import has_effect, narrowed, widens
+from reconciler.model.arn import root_arn
+from reconciler.model.change import Approval, Call, Json, Operation
+from reconciler.model.form import INLINE, Paths, digest_at
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import NEW_VERSION, PolicyDocument
+from reconciler.model.role import Role
+
+
+class Effect(StrEnum):
+    """What a call does to what is allowed."""
+
+    NEUTRAL = "neutral"
+    NARROWS = "narrows"
+    WIDENS = "widens"
+    BOTH = "both"
+
+
+class Phase(IntEnum):
+    """When a call may come, among all calls of objects that bear on each other."""
+
+    MAKE_POLICY = 10
+    NARROW_TRUST = 20
+    NARROW = 30
+    BOTH = 40
+    WIDEN = 50
+    WIDEN_TRUST = 60
+    REMOVE_POLICY = 70
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A call with what it does to access, and when it may come.
+
+    `guards`: it gives or takes a Deny or a boundary, or a tag that policies ask for, so that the union of before and
+    after is no longer all that can be allowed in between.
+    """
+
+    operation: Operation
+    effect: Effect
+    phase: Phase = Phase.BOTH
+    guards: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustMove:
+    """A live role's trust on its way: `living` is what the live document says without dead IDs.
+
+    `changed`: the goal is to be written at all; a trust that stays may still have to be closed for the while. `late`: the
+    goal names somebody whom the same plan makes. `approvals` are what the last write needs; while it is held, `meanwhile`
+    (if any) is written, which takes away and guards what needs no approval. `principals` are the expected IDs of those
+    that the goal names.
+    """
+
+    role: str
+    living: PolicyDocument
+    goal: PolicyDocument
+    closed: PolicyDocument
+    partition: str
+    changed: bool = True
+    approvals: tuple[Approval, ...] = ()
+    meanwhile: PolicyDocument | None = None
+    principals: Mapping[str, str | None] = field(default_factory=dict)
+    late: bool = False
+
+    @property
+    def effect(self) -> Effect:
+        """Return what the whole move does."""
+        return effect_of(self.living, self.goal, partition=self.partition)
+
+
+def effect_of(before: PolicyDocument | None, after: PolicyDocument | None, *, partition: str) -> Effect:
+    """Return what replacing one document with another does; None is a document that is not there."""
+    wider = widens(before, after, partition=partition)
+    narrower = widens(after, before, partition=partition)
+    match wider, narrower:
+        case True, True:
+            return Effect.BOTH
+        case True, False:
+            return Effect.WIDENS
+        case False, True:
+            return Effect.NARROWS
+        case _:
+            return Effect.NEUTRAL
+
+
+def closed_trust(partition: str, account: str) -> PolicyDocument:
+    """Return a trust that lets nobody in: IAM refuses one without statements, so it denies the own account."""
+    deny = {"Effect": "Deny", "Principal": {"AWS": root_arn(partition, account)}, "Action": "sts:AssumeRole"}
+    return PolicyDocument({"Version": NEW_VERSION, "Statement": [deny]})
+
+
+def iam_tags(tags: Mapping[str, str]) -> list[Json]:
+    """Return tags in the list form that the API takes, sorted by key."""
+    return [{"Key": key, "Value": tags[key]} for key in sorted(tags)]
+
+
+def write_trust(
+    role: str,
+    document: PolicyDocument,
+    *,
+    principals: Mapping[str, str | None],
+    approvals: tuple[Approval, ...] = (),
+) -> Operation:
+    """Return the call that replaces a role's trust."""
+    named = {place.value for place in document.principals()}
+    return Operation(
+        call=Call.UPDATE_ASSUME_ROLE_POLICY,
+        params={"RoleName": role, "PolicyDocument": document.source},
+        principals={arn: known for arn, known in principals.items() if arn in named or _names_session(arn, named)},
+        approvals=approvals,
+    )
+
+
+def _names_session(role_arn: str, named: Iterable[str]) -> bool:
+    name = role_arn.rpartition("/")[2]
+    return any(f":assumed-role/{name}/" in value for value in named)
+
+
+def arrange_role(
+    move: TrustMove, permissions: Sequence[Step], *, alone: bool, elsewhere: int = 0, take_first: str | None = None
+) -> tuple[list[Step], list[str]]:
+    """Return the calls of an existing role in a safe order, and what a reviewer must know of the moments between.
+
+    `alone`: no other changing object bears on this one. `elsewhere` counts the calls on its policies that both narrow and
+    widen. `take_first` is the sentence that says why nothing can be given before something is taken, if that is so.
+    """
+    both = sum(step.effect is Effect.BOTH for step in permissions) + elsewhere
+    if both > 1 and any(step.guards for step in permissions):
+        return _closed_meanwhile(move, permissions)
+    middle = _between(permissions, take_first=take_first)
+    notices = [take_first] if take_first else []
+    if not move.changed:
+        return middle, notices
+    first, last, lost = _trust_around(move, permissions, alone=alone)
+    return [*first, *middle, *last], [*notices, *lost]
+
+
+def _closed_meanwhile(move: TrustMove, permissions: Sequence[Step]) -> tuple[list[Step], list[str]]:
+    """Return the calls with the trust closed around them; what the last write waits for, all wait for."""
+    steps = [_narrow_trust(move, move.closed), *_between(permissions, take_first=None), _final_trust(move)]
+    waiting = [
+        replace(step, operation=replace(step.operation, approvals=_joined(step.operation.approvals, move.approvals)))
+        for step in steps
+    ]
+    return waiting, [f"nobody can assume role/{move.role} while its permissions change: no order of the calls is safe"]
+
+
+def _joined(one: tuple[Approval, ...], other: tuple[Approval, ...]) -> tuple[Approval, ...]:
+    return tuple(kind for kind in Approval if kind in one or kind in other)
+
+
+def _between(permissions: Sequence[Step], *, take_first: str | None) -> list[Step]:
+    """Return the permission calls in order: give then take where that is safe, else narrow, both, widen."""
+    if take_first is None and not any(step.guards for step in permissions):
+        return [
+            replace(step, phase=Phase.BOTH) for step in sorted(permissions, key=lambda step: _GIVE_FIRST[step.effect])
+        ]
+    latest, placed = Phase.NARROW, []
+    for step in sorted(permissions, key=lambda step: _TAKE_FIRST[step.effect]):
+        latest = max(latest, _TAKE_FIRST[step.effect])
+        placed.append(replace(step, phase=latest))
+    return placed
+
+
+_TAKE_FIRST = {
+    Effect.NARROWS: Phase.NARROW,
+    Effect.NEUTRAL: Phase.NARROW,
+    Effect.BOTH: Phase.BOTH,
+    Effect.WIDENS: Phase.WIDEN,
+}
+_GIVE_FIRST = {Effect.WIDENS: 0, Effect.BOTH: 1, Effect.NEUTRAL: 1, Effect.NARROWS: 2}
+
+
+def _trust_around(
+    move: TrustMove, permissions: Sequence[Step], *, alone: bool
+) -> tuple[list[Step], list[Step], list[str]]:
+    """Return the trust calls before and after the permission calls, and who loses access in between."""
+    effects = {step.effect for step in permissions}
+    gives, takes = bool(effects & {Effect.WIDENS, Effect.BOTH}), bool(effects & {Effect.NARROWS, Effect.BOTH})
+    if move.approvals:
+        return _held_trust(move)
+    match move.effect:
+        case Effect.NARROWS | Effect.NEUTRAL if not move.late:
+            return [_final_trust(move, Phase.NARROW_TRUST)], [], []
+        case Effect.WIDENS | Effect.NEUTRAL:
+            return [], [_final_trust(move)], []
+        case Effect.BOTH if alone and gives and not takes and not move.late:
+            return [_final_trust(move, Phase.BOTH)], [], []
+        case _ if alone and not gives:
+            return [], [_final_trust(move)], []
+        case _:
+            return _split_trust(move)
+
+
+def _held_trust(move: TrustMove) -> tuple[list[Step], list[Step], list[str]]:
+    first = [] if move.meanwhile is None else [_narrow_trust(move, move.meanwhile)]
+    return first, [_final_trust(move)], []
+
+
+def _split_trust(move: TrustMove) -> tuple[list[Step], list[Step], list[str]]:
+    common = narrowed(move.living, move.goal, partition=move.partition)
+    if common is not None and common.same_meaning(move.living, move.partition):
+        return [], [_final_trust(move)], []
+    if common is None and not has_effect(move.living, "Allow"):
+        return [], [_final_trust(move)], []
+    lost = (
+        []
+        if common
+        else [f"nobody can assume role/{move.role} for a moment: its old and new trust have nobody in common"]
+    )
+    return [_narrow_trust(move, common or move.closed)], [_final_trust(move)], lost
+
+
+def _narrow_trust(move: TrustMove, document: PolicyDocument) -> Step:
+    operation = write_trust(move.role, document, principals=move.principals)
+    return Step(operation=operation, effect=Effect.NARROWS, phase=Phase.NARROW_TRUST)
+
+
+def _final_trust(move: TrustMove, phase: Phase = Phase.WIDEN_TRUST) -> Step:
+    operation = write_trust(move.role, move.goal, principals=move.principals, approvals=move.approvals)
+    return Step(operation=operation, effect=move.effect, phase=phase)
+
+
+def advance(paths: Paths, operation: Operation) -> Paths:
+    """Return what an object has at each path once a call is done: the call's meaning, without IAM."""
+    params, after = operation.params, dict(paths)
+    match operation.call:
+        case Call.CREATE_ROLE:
+            after = _created_role(params)
+        case Call.CREATE_POLICY:
+            after = {
+                "policy": PolicyDocument(params["PolicyDocument"]),
+                "description": params.get("Description", ""),
+                "tags": _tags(params),
+            }
+        case Call.UPDATE_ASSUME_ROLE_POLICY:
+            after["trust"] = PolicyDocument(params["PolicyDocument"])
+        case Call.PUT_ROLE_POLICY:
+            after[f"{INLINE}{params['PolicyName']}"] = PolicyDocument(params["PolicyDocument"])
+        case Call.DELETE_ROLE_POLICY:
+            after.pop(f"{INLINE}{params['PolicyName']}", None)
+        case Call.ATTACH_ROLE_POLICY:
+            after["managed_policies"] = sorted({*paths["managed_policies"], params["PolicyArn"]})
+        case Call.DETACH_ROLE_POLICY:
+            after["managed_policies"] = sorted({*paths["managed_policies"]} - {params["PolicyArn"]})
+        case Call.PUT_ROLE_PERMISSIONS_BOUNDARY:
+            after["permissions_boundary"] = params["PermissionsBoundary"]
+        case Call.DELETE_ROLE_PERMISSIONS_BOUNDARY:
+            after.pop("permissions_boundary", None)
+        case Call.UPDATE_ROLE:
+            after |= {"description": params["Description"], "max_session_duration": params["MaxSessionDuration"]}
+        case Call.TAG_ROLE | Call.TAG_POLICY:
+            after["tags"] = {**paths.get("tags", {}), **_tags(params)}
+        case Call.UNTAG_ROLE | Call.UNTAG_POLICY:
+            after["tags"] = {key: value for key, value in paths.get("tags", {}).items() if key not in params["TagKeys"]}
+        case Call.CREATE_POLICY_VERSION:
+            after["policy"] = PolicyDocument(params["PolicyDocument"])
+        case Call.DELETE_ROLE | Call.DELETE_POLICY:
+            after = {}
+        case Call.DELETE_POLICY_VERSION | Call.REMOVE_ROLE_FROM_INSTANCE_PROFILE:
+            pass
+    return after
+
+
+def _tags(params: Json) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
+
+
+def _created_role(params: Json) -> Paths:
+    paths: Paths = {
+        "trust": PolicyDocument(params["AssumeRolePolicyDocument"]),
+        "description": params.get("Description", ""),
+        "max_session_duration": params["MaxSessionDuration"],
+        "managed_policies": [],
+        "tags": _tags(params),
+    }
+    if "PermissionsBoundary" in params:
+        paths["permissions_boundary"] = params["PermissionsBoundary"]
+    return paths
+
+
+def with_forms(operations: Iterable[Operation], start: Paths, *, partition: str) -> list[Operation]:
+    """Return the calls with the digests, by path, that each leaves behind: walked through from the start."""
+    done, paths = [], dict(start)
+    for operation in operations:
+        after = advance(paths, operation)
+        moved = {
+            path for path in {*paths, *after} if paths.get(path) is not after.get(path) and _moved(paths, after, path)
+        }
+        forms = {path: digest_at(after.get(path), partition) for path in sorted(moved)}
+        done.append(replace(operation, forms=forms))
+        paths = after
+    return done
+
+
+def _moved(before: Paths, after: Paths, path: str) -> bool:
+    one, other = before.get(path), after.get(path)
+    return isinstance(one, PolicyDocument) or isinstance(other, PolicyDocument) or one != other
+
+
+def create_role(role: Role, trust: PolicyDocument, *, principals: Mapping[str, str | None]) -> Operation:
+    """Return the call that makes a role: trust, tags, boundary, description and duration all at once.
+
+    The boundary goes on here and not after, so that there is no moment without it.
+    """
+    params: dict[str, Any] = {
+        "RoleName": role.name,
+        "Path": role.path,
+        "AssumeRolePolicyDocument": trust.source,
+        "MaxSessionDuration": role.max_session_duration,
+    }
+    if role.description:
+        params["Description"] = role.description
+    if role.permissions_boundary:
+        params["PermissionsBoundary"] = role.permissions_boundary
+    if role.tags:
+        params["Tags"] = iam_tags(role.tags)
+    named = write_trust(role.name, trust, principals=principals)
+    return Operation(call=Call.CREATE_ROLE, params=params, principals=named.principals)
+
+
+def create_policy(policy: ManagedPolicy) -> Operation:
+    """Return the call that makes a managed policy."""
+    params: dict[str, Any] = {"PolicyName": policy.name, "Path": policy.path, "PolicyDocument": policy.policy.source}
+    if policy.description:
+        params["Description"] = policy.description
+    if policy.tags:
+        params["Tags"] = iam_tags(policy.tags)
+    return Operation(call=Call.CREATE_POLICY, params=params)

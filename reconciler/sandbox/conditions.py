@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, partial
+from reprlib import repr as shown
 from typing import Any, Protocol, TypeAlias
 
 Keys: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -162,10 +163,10 @@ class Patterns:
         templates: list[tuple[Token, ...]] = []
         for text in texts:
             tokens = _tokens(text, wildcards=wildcards, variables=variables)
-            settled = _filled(tokens, {}, fold=fold) if not _has_variable(tokens) else None
+            settled = None if _has_variable(tokens) else _filled(tokens, {}, fold=fold)
             if settled is None:
                 templates.append(tokens)
-            elif Wildcard.MANY in settled or Wildcard.ONE in settled:
+            elif _has_wildcard(settled):
                 globs.append(settled)
             else:
                 exact.add(_joined(settled))
@@ -189,14 +190,22 @@ class Patterns:
 
     def _template_matches(self, template: tuple[Token, ...], value: str, keys: Keys) -> bool:
         filled = _filled(template, keys, fold=self.fold)
-        return filled is not None and bool(_glob(filled, by_component=self.by_component)(value))
+        if filled is None:
+            return False
+        if _has_wildcard(filled):
+            return bool(_glob(filled, by_component=self.by_component)(value))
+        return value == _joined(filled)
 
 
 def _has_variable(tokens: tuple[Token, ...]) -> bool:
     return any(isinstance(token, Variable) for token in tokens)
 
 
-def _joined(tokens: Iterable[str | Wildcard]) -> str:
+def _has_wildcard(tokens: tuple[str | Wildcard, ...]) -> bool:
+    return Wildcard.MANY in tokens or Wildcard.ONE in tokens
+
+
+def _joined(tokens: tuple[str | Wildcard, ...]) -> str:
     return "".join(token if isinstance(token, str) else token.value for token in tokens)
 
 
@@ -293,7 +302,7 @@ def _booleans(texts: Sequence[str], *, variables: bool) -> Matcher:
     """``Bool`` may hold a variable: its own section says so, though the page on variables does not."""
     for text in texts:
         if text.lower() not in ("true", "false") and not (variables and "${" in text):
-            raise MalformedPolicyError(f"a boolean is true or false, not {text!r}")
+            raise MalformedPolicyError(f"a boolean is true or false, not {shown(text)}")
     return Patterns.of(texts, wildcards=False, variables=variables, fold=True)
 
 
@@ -306,7 +315,7 @@ def _converting(
         bounds: list[object] = []
         for text in texts:
             if (value := bound(text)) is None:
-                raise MalformedPolicyError(f"{text!r} is not what this condition operator compares")
+                raise MalformedPolicyError(f"{shown(text)} is not what this condition operator compares")
             bounds.append(value)
         return Converted(tuple(bounds), read, relation)
 
@@ -424,13 +433,15 @@ def texts_of(value: object) -> tuple[str, ...]:
         elif isinstance(item, str):
             texts.append(item)
         else:
-            raise MalformedPolicyError(f"a condition value is a string, a number or a boolean, not {item!r}")
+            raise MalformedPolicyError(
+                f"a condition value is a string, a number or a boolean, not {shown(item)}"
+            )
     return tuple(texts)
 
 
 def _object(value: object, name: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise MalformedPolicyError(f"{name} holds an object, not {value!r}")
+        raise MalformedPolicyError(f"{name} holds an object, not {shown(value)}")
     return value
 
 

@@ -11,7 +11,8 @@ A request is allowed when some policy says so and none says otherwise:
     document --compile--> CompiledPolicy (cached) --Request--> Decision, with the statement that decided
 
 Nothing here knows of moto, of stored accounts or of time: callers say who they are (``Caller``), and the
-request's context the rest (MFA, source address, external ID). Organisations' control policies are not modelled.
+request's context the rest (MFA, source address, external ID).
+Control policies of an organisation are left out.
 
 Sources: IAM User Guide, reference_policies_evaluation-logic (and -cross-account), access_policies_boundaries,
 reference_policies_elements_principal, reference_policies_elements_notprincipal, id_session-tags,
@@ -25,6 +26,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from functools import lru_cache
+from reprlib import repr as shown
 from typing import NoReturn, Self, TypeAlias, assert_never
 
 from reconciler.sandbox.conditions import Condition, Keys, MalformedPolicyError, Patterns, compile_conditions
@@ -314,7 +316,7 @@ class Statement:
         return Named.NOT if entries.isdisjoint(caller.owner) else Named.BY_ACCOUNT
 
     def _spares(self, principals: Principals, caller: Caller) -> bool:
-        """Whether NotPrincipal exempts the caller: from a Deny only if account, role and session are listed."""
+        """Whether NotPrincipal exempts the caller: from a Deny only with account, role and session."""
         if principals.everyone:
             return True
         entries = principals.for_caller(caller)
@@ -369,9 +371,15 @@ def _compile(document: Document, *, trust: bool) -> CompiledPolicy:
 
 def _written(document: object) -> str:
     try:
-        return json.dumps(document)
+        return json.dumps(document, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise MalformedPolicyError(f"a policy document is a JSON object: {error}") from None
+
+
+def _plain(value: object) -> dict[object, object]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 @lru_cache(maxsize=8_192)
@@ -379,7 +387,7 @@ def _compiled(text: str, *, trust: bool) -> CompiledPolicy:
     document = _object(_parsed(text), "a policy document", known=_ELEMENTS)
     version = document.get("Version", "2008-10-17")
     if version not in _VERSIONS:
-        raise MalformedPolicyError(f"Version is one of {', '.join(_VERSIONS)}, not {version!r}")
+        raise MalformedPolicyError(f"Version is one of {', '.join(_VERSIONS)}, not {shown(version)}")
     if "Statement" not in document:
         raise MalformedPolicyError("a policy document has a Statement")
     found = document["Statement"]
@@ -431,10 +439,10 @@ def _statement(raw: object, *, index: int, trust: bool, variables: bool) -> Stat
     statement = _object(raw, "a statement", known=_OF_EVERY_STATEMENT | own)
     effect = statement.get("Effect")
     if effect not in ("Allow", "Deny"):
-        raise MalformedPolicyError(f"Effect is Allow or Deny, not {effect!r}")
+        raise MalformedPolicyError(f"Effect is Allow or Deny, not {shown(effect)}")
     sid = statement.get("Sid")
     if sid is not None and not isinstance(sid, str):
-        raise MalformedPolicyError(f"Sid is a string, not {sid!r}")
+        raise MalformedPolicyError(f"Sid is a string, not {shown(sid)}")
     action = _one_of(statement, "Action", "NotAction")
     resource = None if trust else _one_of(statement, "Resource", "NotResource")
     principal = _one_of(statement, "Principal", "NotPrincipal") if trust else None
@@ -465,7 +473,7 @@ def _actions(value: object) -> tuple[str, ...]:
     texts = _texts(value, "Action")
     for text in texts:
         if ":" not in text and text.strip("*"):
-            raise MalformedPolicyError(f"action {text!r} names no service")
+            raise MalformedPolicyError(f"action {shown(text)} names no service")
     return texts
 
 
@@ -483,7 +491,7 @@ def _principals(value: object) -> Principals:
 
 def _object(value: object, what: str, *, known: frozenset[str]) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise MalformedPolicyError(f"{what} is a JSON object, not {value!r}")
+        raise MalformedPolicyError(f"{what} is a JSON object, not {shown(value)}")
     if unknown := sorted(value.keys() - known):
         raise MalformedPolicyError(f"{what} has no element {unknown[0]!r}")
     return value
@@ -492,7 +500,7 @@ def _object(value: object, what: str, *, known: frozenset[str]) -> dict[str, obj
 def _texts(value: object, what: str) -> tuple[str, ...]:
     texts = tuple(value) if isinstance(value, list) else (value,)
     if not texts or not all(isinstance(text, str) and not isinstance(text, _Number) for text in texts):
-        raise MalformedPolicyError(f"{what} is a string or a list of strings, not {value!r}")
+        raise MalformedPolicyError(f"{what} is a string or a list of strings, not {shown(value)}")
     return texts
 
 

@@ -34,14 +34,8 @@ from reconciler.iam import (
 from reconciler.model.arn import iam_arn
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.principal import (
-    Principal,
-    PrincipalIndex,
-    Remembered,
-    UniqueId,
-    UniqueIdSession,
-    parse_principal,
-)
+from reconciler.model.policy import PolicyDocument
+from reconciler.model.principal import PrincipalIndex, Remembered, UniqueId, UniqueIdSession, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
@@ -181,9 +175,7 @@ def read_role(iam: Iam, name: str) -> Role:
     return replace(
         role,
         managed_policies=iam.list_attached_role_policies(name),
-        inline_policies={
-            policy: iam.get_role_policy(name, policy) for policy in iam.list_role_policies(name)
-        },
+        inline_policies={policy: iam.get_role_policy(name, policy) for policy in iam.list_role_policies(name)},
         instance_profiles=iam.list_instance_profiles_for_role(name),
     )
 
@@ -244,9 +236,7 @@ class _Reading:
         with iam.reading("GetAccountAuthorizationDetails"):
             self.users = self._users()
             self.groups = {
-                each["GroupName"]: self._entity(
-                    each, kind="group", name=each["GroupName"], id=each["GroupId"]
-                )
+                each["GroupName"]: self._entity(each, kind="group", name=each["GroupName"], id=each["GroupId"])
                 for each in details["GroupDetailList"].values()
             }
 
@@ -257,9 +247,7 @@ class _Reading:
             if role is not None:
                 roles[name] = role
         passing = self._passing(roles)
-        for name, trust_again in zip(
-            passing, self._pool.map(self._again, map(roles.get, passing)), strict=True
-        ):
+        for name, trust_again in zip(passing, self._pool.map(self._again, map(roles.get, passing)), strict=True):
             if trust_again is None:
                 del roles[name]
             else:
@@ -272,9 +260,7 @@ class _Reading:
         names = Counter(each["RoleName"] for each in details.values())
         doubtful = {name for name, times in names.items() if times > 1}
         doubtful |= {details[unique]["RoleName"] for unique in details.keys() - self._described.keys()}
-        doubtful |= {
-            self._described[unique]["RoleName"] for unique in self._described.keys() - details.keys()
-        }
+        doubtful |= {self._described[unique]["RoleName"] for unique in self._described.keys() - details.keys()}
         with self._iam.reading("GetAccountAuthorizationDetails"):
             roles = {
                 detail["RoleName"]: role_of(
@@ -293,23 +279,21 @@ class _Reading:
         return confirm_absent(self._iam, name)
 
     def _passing(self, roles: Mapping[str, Role]) -> list[str]:
-        """Return the roles whose trust shows what IAM shows for a moment only: a living ID, or the ARN of nobody."""
+        """Return the roles whose trust shows what IAM shows for a moment only: a living ID, or nobody's ARN."""
         arn_by_id = {role.role_id: role.arn for role in roles.values()}
         arn_by_id |= {user.id: user.arn for user in self.users.values()}
         living = frozenset(arn_by_id.values())
-        return [
-            name
-            for name, role in roles.items()
-            if any(
-                found.key == "AWS"
-                and found.value not in living
-                and self._passes(parse_principal(found.key, found.value), arn_by_id)
-                for found in role.trust.principals()
-            )
-        ]
+        passes: dict[PolicyDocument, bool] = {}  # roles of one text share the document
+        for role in roles.values():
+            if role.trust not in passes:
+                passes[role.trust] = any(
+                    found.key == "AWS" and found.value not in living and self._passes(found.value, arn_by_id)
+                    for found in role.trust.principals()
+                )
+        return [name for name, role in roles.items() if passes[role.trust]]
 
-    def _passes(self, who: Principal, arn_by_id: Mapping[str | None, str]) -> bool:
-        match who:
+    def _passes(self, value: str, arn_by_id: Mapping[str | None, str]) -> bool:
+        match parse_principal("AWS", value):
             case UniqueId(unique) | UniqueIdSession(unique):
                 return unique in arn_by_id
             case RolePrincipal(arn) | UserPrincipal(arn):
@@ -356,9 +340,7 @@ class _Reading:
         attached, bounded = self._uses()
         with self._iam.reading("GetAccountAuthorizationDetails"):
             bare = [
-                policy_of(
-                    detail, partition=self._iam.partition, account=self._iam.account, document=self._document
-                )
+                policy_of(detail, partition=self._iam.partition, account=self._iam.account, document=self._document)
                 for detail in self._details["Policies"].values()
             ]
         found = {

@@ -127,20 +127,14 @@ def _parse(data: bytes) -> dict[str, Json]:
     if not data.strip():
         raise NotAState(Code.RS501, "is empty, as after a full disk or a crash of another program")
     try:
-        document = json.loads(
-            data.decode(), object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite
-        )
+        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise NotAState(Code.RS501, f"is not UTF-8, from byte {error.start} on") from None
     except json.JSONDecodeError as error:
         why = "breaks off" if error.pos >= len(data.decode().rstrip()) else "is not JSON"
-        raise NotAState(
-            Code.RS501, f"{why} in line {error.lineno}, column {error.colno}", line=error.lineno
-        ) from None
+        raise NotAState(Code.RS501, f"{why} in line {error.lineno}, column {error.colno}", line=error.lineno) from None
     except ValueError:
-        raise NotAState(
-            Code.RS502, "holds a number with more digits than any number in a state has"
-        ) from None
+        raise NotAState(Code.RS502, "holds a number with more digits than any number in a state has") from None
     if not isinstance(document, dict):
         raise NotAState(Code.RS502, f"holds {_kind(document)} where a state is an object")
     return document
@@ -191,9 +185,7 @@ def _state(document: dict[str, Json], *, account: str) -> State:
 
 def _check_version(version: int) -> None:
     if version > FORMAT_VERSION:
-        raise NotAState(
-            Code.RS504, f"has format {version}; this version of the program reads {FORMAT_VERSION} at most"
-        )
+        raise NotAState(Code.RS504, f"has format {version}; this version of the program reads {FORMAT_VERSION} at most")
     if version < FORMAT_VERSION:
         raise NotAState(Code.RS502, f"has format {version}, which never was")
 
@@ -291,9 +283,7 @@ class Fields:
 
     def entries(self, name: str, read: Callable[[str, Fields], Entry]) -> dict[str, Entry]:
         """Take an object of objects, each read by `read`, which is given its key."""
-        return {
-            key: self._entry(f"{name}/{key}", key, value, read) for key, value in self.mapping(name).items()
-        }
+        return {key: self._entry(f"{name}/{key}", key, value, read) for key, value in self.mapping(name).items()}
 
     def nothing_else(self) -> None:
         """Refuse what nobody took."""
@@ -324,8 +314,10 @@ def _kind(value: Json) -> str:
             return "nothing"
         case bool():
             return "a truth value"
-        case int() | float():
-            return "a number"
+        case int():
+            return "a number" if value >= 0 else "a number below 0"
+        case float():
+            return "a fraction"
         case str():
             return "a text"
         case list():

@@ -48,9 +48,7 @@ def random_id() -> str:
 class LocalStore:
     """A `StateStore` in a folder; `new_id` gives lineages and the IDs of locks, `disk` is the file system."""
 
-    def __init__(
-        self, folder: Path, *, new_id: Callable[[], str] = random_id, disk: Disk | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, new_id: Callable[[], str] = random_id, disk: Disk | None = None) -> None:
         self.folder = folder
         self._new_id = new_id
         self._disk = disk or Disk()
@@ -65,9 +63,7 @@ class LocalStore:
         stored = self._stored(state.account)
         held = stored[0] if stored else None
         new, data = self._next(state)
-        if (
-            held is not None and held.version == new.version
-        ):  # an earlier try, of which only the last flush failed
+        if held is not None and held.version == new.version:  # an earlier try, of which only the last flush failed
             self._on_disk(state.account, lambda: self._disk.flush_folder(self.folder))
             return new
         if state.version != (held.version if held else None):
@@ -221,6 +217,6 @@ def _unwritable(path: Path, error: OSError) -> Diagnostic:
         Code.RS506,
         f"{path} cannot be written: {error.strerror}{what}",
         place=Place(str(path)),
-        help="Give this user a folder with free space that he may write to. The state is the old one or the new, "
-        "never a mixture, and what this run did is found in the account.",
+        help="Give this user a folder that he may write to, with free space. The state is the old one or the "
+        "new, never a mixture, and what this run did is found in the account.",
     )

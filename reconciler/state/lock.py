@@ -86,9 +86,7 @@ class LockFile:
         except (ValueError, RecursionError):
             return None
         match said:
-            case {"id": str(), "who": str(), "pid": int(), "operation": str(), "since": str()} if (
-                len(said) == FIELDS
-            ):
+            case {"id": str(), "who": str(), "pid": int(), "operation": str(), "since": str()} if len(said) == FIELDS:
                 return Holder(**said)
             case _:
                 return None
@@ -141,9 +139,7 @@ def _locked(path: Path, holder: Holder | None) -> Diagnostic:
         message = "another run holds the state, and has not said who it is"
         remedy = f"{wait} Should that run hang, end its process: {ends}."
     else:
-        message = (
-            f"{holder.who} holds the state for {holder.operation} since {holder.since} (lock {holder.id})"
-        )
+        message = f"{holder.who} holds the state for {holder.operation} since {holder.since} (lock {holder.id})"
         remedy = f"{wait} Should that run hang, end process {holder.pid} on its machine: {ends}."
     return Diagnostic(Code.RS505, message, place=Place(str(path)), help=remedy)
 

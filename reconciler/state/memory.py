@@ -98,10 +98,7 @@ def begin(state: State, intents: Iterable[Intent]) -> State:
 
 def _continued(earlier: Intent, later: Intent) -> Intent:
     paths = dict.fromkeys((*earlier.forms, *later.forms))
-    forms = {
-        path: tuple(dict.fromkeys((*earlier.forms.get(path, ()), *later.forms.get(path, ()))))
-        for path in paths
-    }
+    forms = {path: tuple(dict.fromkeys((*earlier.forms.get(path, ()), *later.forms.get(path, ())))) for path in paths}
     return replace(later, begun=earlier.begun, id=later.id or earlier.id, forms=forms)
 
 

@@ -7,14 +7,15 @@ role, set an `aws:` tag). Refusals are IamError, as the call would give them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox import principals
+from reconciler.sandbox import documents, principals
+from reconciler.sandbox.entities import Document, Role
 
 if TYPE_CHECKING:
     from reconciler.sandbox.box import Sandbox
-    from reconciler.sandbox.entities import Role
+    from reconciler.sandbox.world import AccountState
 
 Doc = Mapping[str, Any] | str
 
@@ -27,8 +28,8 @@ class Account:
         self.account_id = account_id
 
     @property
-    def state(self) -> Any:
-        """The account's tables, for reading."""
+    def state(self) -> AccountState:
+        """The account itself: its tables and quotas, for reading."""
         return self._box.world.account(self.account_id)
 
     def call(self, name: str, **params: Any) -> Mapping[str, Any]:
@@ -45,9 +46,9 @@ class Account:
     def delete_user(self, name: str) -> None:
         """Delete a user with all that it has."""
         user = self.state.tables.users.get(name)
-        for group_id in user.groups:
-            group = self.state.tables.groups.by_key(group_id)
-            self.call("RemoveUserFromGroup", UserName=name, GroupName=group.name)
+        for group in list(self.state.tables.groups):
+            if group.group_id in user.groups:
+                self.remove_user_from_group(name, group.name)
         for key in self._box.world.keys_of(user):
             self.call("DeleteAccessKey", UserName=name, AccessKeyId=key.access_key_id)
         self._strip("User", name, user)
@@ -175,9 +176,7 @@ class Account:
 
     # --- policies ----------------------------------------------------------------------------------
 
-    def create_policy(
-        self, name: str, document: Doc, *, path: str = "/", description: str | None = None
-    ) -> str:
+    def create_policy(self, name: str, document: Doc, *, path: str = "/", description: str | None = None) -> str:
         """Make a managed policy; gives its ARN."""
         params = {"PolicyName": name, "Path": path, "PolicyDocument": _text(document)}
         return str(self.call("CreatePolicy", **params, **_given(Description=description))["Policy"]["Arn"])
@@ -238,6 +237,45 @@ class Account:
             self.call("AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=role)
         return str(made["Arn"])
 
+    # --- providers, quotas, bulk -------------------------------------------------------------------
+
+    def create_oidc_provider(self, url: str, *, client_ids: Iterable[str] = ("sts.amazonaws.com",)) -> str:
+        """Make an OIDC provider; gives its ARN."""
+        params = {"Url": url, "ClientIDList": list(client_ids)}
+        return str(self.call("CreateOpenIDConnectProvider", **params)["OpenIDConnectProviderArn"])
+
+    def create_saml_provider(self, name: str, metadata: str = '<EntityDescriptor entityID="sandbox"/>') -> str:
+        """Make a SAML provider; gives its ARN."""
+        return str(self.call("CreateSAMLProvider", Name=name, SAMLMetadataDocument=metadata)["SAMLProviderArn"])
+
+    def set_quotas(self, **quotas: int) -> None:
+        """Change quotas by the names of GetAccountSummary; ValueError names the known ones."""
+        self.state.quotas.set(quotas)
+
+    def seed_roles(self, count: int, *, prefix: str = "role-", trust: Doc | None = None, path: str = "/") -> list[str]:
+        """Make many ordinary roles at once, past quotas and checks; gives their names.
+
+        Each has a description, two tags and an inline policy, and the same trust.
+        """
+        document = documents.parse_trust(_text(trust or TRUST_EC2))
+        stored = principals.save(document, world=self._box.world, account=self.state)
+        names = [f"{prefix}{number:05d}" for number in range(count)]
+        for name in names:
+            self.state.tables.roles.add(self._seeded(name, path, stored))
+        return names
+
+    def _seeded(self, name: str, path: str, trust: Document) -> Role:
+        return Role(
+            role_id=self._box.world.new_id("AROA", self.state),
+            name=name,
+            path=path,
+            created=self._box.clock(),
+            trust=trust,
+            description=f"{name}, seeded",
+            tags=(("team", "platform"), ("service", name)),
+            inline={"read": _SEEDED_POLICY},
+        )
+
     # --- the rest ----------------------------------------------------------------------------------
 
     def _holders(self) -> list[tuple[str, list[Any]]]:
@@ -251,11 +289,14 @@ class Account:
             self.call(f"Delete{kind}Policy", **{f"{kind}Name": name, "PolicyName": policy})
 
 
+_SEEDED_POLICY = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],'
+    '"Resource":["arn:aws:s3:::example-bucket","arn:aws:s3:::example-bucket/*"]}]}'
+)
+
 TRUST_EC2 = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 """What a role trusts when a scene does not care."""
 
@@ -267,11 +308,7 @@ def _without_the_dead(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(document: Doc) -> str:
-    return (
-        document
-        if isinstance(document, str)
-        else json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    )
+    return document if isinstance(document, str) else json.dumps(document, separators=(",", ":"), ensure_ascii=False)
 
 
 def _tags(tags: Mapping[str, str] | None) -> dict[str, Any]:

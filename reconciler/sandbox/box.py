@@ -10,25 +10,28 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.sandbox import calls, wire
+from reconciler.sandbox import calls, files, wire
 from reconciler.sandbox.account import Account
 from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.faults import Faults, Kind, Rule
 from reconciler.sandbox.http import Reply, Request
-from reconciler.sandbox.tables import Tables
-from reconciler.sandbox.world import DEFAULT_ACCOUNT, Call, Switches, World
+from reconciler.sandbox.inprocess import make_session
+from reconciler.sandbox.server import Server
+from reconciler.sandbox.world import DEFAULT_ACCOUNT, AccountState, Call, Switches, World
 
 if TYPE_CHECKING:
     import boto3
+    from botocore.model import OperationModel
 
 _READING: Final = ("Get", "List", "Simulate", "Generate", "AssumeRole")
 _BODY_LIMIT: Final = 1_000_000
@@ -37,7 +40,10 @@ _KEY_IS_ACCOUNT: Final = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One mutating call that was carried out or refused; `error` is its code, `after` the account's tables."""
+    """One mutating call that was carried out or refused; `error` is its code.
+
+    `after` is the account as it was then: its tables can be read like the living ones.
+    """
 
     call: str
     account: str
@@ -45,7 +51,19 @@ class JournalEntry:
     params: Mapping[str, Any]
     error: str | None
     at: datetime
-    after: Tables
+    after: AccountState
+
+    def to_json(self, *, with_state: bool = False) -> dict[str, Any]:
+        """The entry; with the whole account after the call, as `files` saves it, if asked."""
+        plain = {
+            "call": self.call,
+            "account": self.account,
+            "caller": self.caller,
+            "params": self.params,
+            "error": self.error,
+            "at": self.at.isoformat(),
+        }
+        return plain | ({"after": files.save_account(self.after)} if with_state else {})
 
 
 class Sandbox:
@@ -53,7 +71,11 @@ class Sandbox:
 
     `seed` makes IDs, orders and faults repeatable; `clock` gives the time (a callable, best a
     `Clock`); `page_size` ends every page early; `quotas` overrides defaults by the names of
-    GetAccountSummary; `switches` says how to stand where sources disagree.
+    GetAccountSummary; `switches` says how to stand where sources disagree; `sleep` is how a latency
+    passes (by default the clock moves on, and nobody waits).
+
+    `calls` counts the calls that were answered, by name; `mutating_calls` those among all carried out
+    that change something; `requests` everything that came in, struck by a fault or not.
     """
 
     def __init__(
@@ -64,16 +86,21 @@ class Sandbox:
         page_size: int | None = None,
         quotas: Mapping[str, int] | None = None,
         switches: Switches | None = None,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.switches = switches or Switches()
         self.world = World(seed=seed, clock=self.clock, switches=self.switches, quotas=quotas or {})
         self.world.page_size = page_size
+        self.faults = Faults(seed=seed, clock=self.clock)
+        self.world.delays = self.faults.delays
+        self.sleep = sleep or self.advance
         self.calls: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
         self.mutating_calls: Counter[str] = Counter()
         self.journal: list[JournalEntry] = []
         self._lock = threading.RLock()
-        self._request_ids = Random(f"requests-{seed}")  # noqa: S311 - repeatable on purpose
+        self._request_ids = Random(f"requests-{seed}")
         self.account(DEFAULT_ACCOUNT)
 
     def account(self, account_id: str = DEFAULT_ACCOUNT) -> Account:
@@ -87,8 +114,6 @@ class Sandbox:
 
         `caller` is the ARN, or `user/NAME`, or `role/NAME[/SESSION]`; None is the account's root.
         """
-        from reconciler.sandbox.inprocess import make_session
-
         return make_session(self, self.credentials(account_id, caller))
 
     def credentials(self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None) -> Credentials:
@@ -96,10 +121,42 @@ class Sandbox:
         with self._lock:
             return sts.issue(self.world, self._caller(account_id, caller))
 
+    def serve(self, *, port: int = 0, host: str = "127.0.0.1") -> Server:
+        """A context manager that serves the sandbox at its `.url`; port 0 is any free one. OSError if taken."""
+        return Server(self, host=host, port=port)
+
+    def advance(self, seconds: float) -> None:
+        """Move time on; ValueError when the clock was given by the caller and cannot be moved."""
+        if not isinstance(self.clock, Clock):
+            raise ValueError("this sandbox's clock belongs to whoever made it")  # noqa: TRY004 - not a type's fault
+        self.clock.advance(seconds)
+
+    def to_json(self) -> dict[str, Any]:
+        """All accounts, as JSON; see `files`."""
+        with self._lock:
+            return files.save(self.world)
+
+    def load_json(self, raw: object) -> list[str]:
+        """Take over accounts from JSON, or from an output of get-account-authorization-details.
+
+        Gives the IDs of the accounts; AccountFileError when it is neither.
+        """
+        with self._lock:
+            return files.load(self.world, raw)
+
+    def reset(self) -> None:
+        """Begin anew: no accounts but the empty default one, no counts, no faults."""
+        with self._lock:
+            self.world.forget_everything()
+            self.faults.clear()
+            self.reset_calls()
+            self.account(DEFAULT_ACCOUNT)
+
     def reset_calls(self) -> None:
         """Forget counts and journal."""
         with self._lock:
             self.calls.clear()
+            self.requests.clear()
             self.mutating_calls.clear()
             self.journal.clear()
 
@@ -109,7 +166,11 @@ class Sandbox:
             account = self.world.account(account_id)
             caller = AwsItself(account_id=account_id)
             call = Call(world=self.world, account=account, caller=caller, name=name, params=dict(params))
-            return calls.HANDLERS["iam"][name](call)
+            self.world.outside, before = True, self.world.outside
+            try:
+                return calls.HANDLERS["iam"][name](call)
+            finally:
+                self.world.outside = before
 
     # --- answering -------------------------------------------------------------------------------
 
@@ -135,17 +196,45 @@ class Sandbox:
         operation = wire.operation_model(service, action)
         with self._lock:
             caller = self._authenticated(request)
-            self._count(action)
+            rule = self._struck(action, caller, request)
+        if rule is not None and rule.kind is Kind.LATENCY:
+            self.sleep(rule.seconds)  # not under the lock: others are answered meanwhile
+        with self._lock:
+            return self._carried_out(service, request_id, operation=operation, form=form, caller=caller, rule=rule)
+
+    def _struck(self, action: str, caller: Caller, request: Request) -> Rule | None:
+        self.requests[action] += 1
+        key = request.scope[0] if request.scope else ""
+        rule = self.faults.strike(action, account=caller.account_id, key=key)
+        if rule is not None:
+            self.faults.before(rule, key)
+        return rule
+
+    def _carried_out(
+        self,
+        service: str,
+        request_id: str,
+        *,
+        operation: OperationModel,
+        form: Mapping[str, str],
+        caller: Caller,
+        rule: Rule | None,
+    ) -> str:
+        action = operation.name
+        if is_mutating(action):
+            self.mutating_calls[action] += 1
+        try:
             params = wire.read(operation, form)
-            call = Call(
-                world=self.world,
-                account=self.world.account(caller.account_id),
-                caller=caller,
-                name=action,
-                params=params,
-            )
-            result = self._handle(service, call)
-            return wire.write(operation, result, request_id)
+            account = self.world.account(caller.account_id)
+            call = Call(world=self.world, account=account, caller=caller, name=action, params=params)
+            body = wire.write(operation, self._handle(service, call), request_id)
+        except IamError:
+            self.calls[action] += 1
+            raise
+        self.faults.saw(action, caller.account_id)
+        self.faults.after(rule)
+        self.calls[action] += 1
+        return body
 
     def _handle(self, service: str, call: Call) -> Mapping[str, Any]:
         handler = calls.HANDLERS[service].get(call.name)
@@ -161,11 +250,6 @@ class Sandbox:
             if is_mutating(call.name):
                 self._record(call, error)
 
-    def _count(self, action: str) -> None:
-        self.calls[action] += 1
-        if is_mutating(action):
-            self.mutating_calls[action] += 1
-
     def _record(self, call: Call, error: str | None) -> None:
         self.journal.append(
             JournalEntry(
@@ -175,7 +259,7 @@ class Sandbox:
                 params=call.params,
                 error=error,
                 at=self.clock(),
-                after=call.tables.copy(),
+                after=replace(call.account, tables=call.tables.copy()),
             )
         )
 

@@ -16,6 +16,7 @@ class Clock:
         self._moved = timedelta()
 
     def __call__(self) -> datetime:
+        """The time."""
         return (self._start or datetime.now(UTC)) + self._moved
 
     def advance(self, seconds: float) -> None:

@@ -45,6 +45,9 @@ _OPERATOR: Final = re.compile(
     re.IGNORECASE,
 )
 _SYNTAX: Final = "Syntax errors in policy."
+_BAD_SID: Final = (
+    "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+)
 _DUPLICATE_SIDS: Final = "Statement IDs (SID) in a single policy must be unique."
 
 SHARED_ISSUERS: Final[dict[str, str]] = {
@@ -135,9 +138,7 @@ def _check_statement(statement: object) -> None:
     if not isinstance(sid, str):
         raise malformed(_SYNTAX)
     if not _SID.fullmatch(sid):
-        raise malformed("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular "
-                        "expression [0-9A-Za-z]*")  # fmt: skip
-    _check_conditions(statement.get("Condition", {}))
+        raise malformed(_BAD_SID)
 
 
 def _check_conditions(conditions: object) -> None:
@@ -224,14 +225,10 @@ def _evaluates(conditions: dict[str, dict[str, Any]], key: str) -> bool:
 def _check_permission_statement(statement: Statement) -> None:
     _prohibit(statement, ("Principal", "NotPrincipal"))
     _check_one_of(statement, ("Action", "NotAction"), "Policy statement must contain actions.", _check_action)
-    _check_one_of(
-        statement, ("Resource", "NotResource"), "Policy statement must contain resources.", _check_resource
-    )
+    _check_one_of(statement, ("Resource", "NotResource"), "Policy statement must contain resources.", _check_resource)
 
 
-def _check_one_of(
-    statement: Statement, names: tuple[str, str], missing: str, check: Callable[[str], None]
-) -> None:
+def _check_one_of(statement: Statement, names: tuple[str, str], missing: str, check: Callable[[str], None]) -> None:
     present = [name for name in names if name in statement]
     if not present or statement[present[0]] == []:
         raise malformed(missing)

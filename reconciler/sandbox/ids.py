@@ -23,7 +23,7 @@ class IdSource:
     """Draws unique IDs. `taken` holds every ID ever given out, those of the dead as well."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(f"ids-{seed}")  # noqa: S311 - repeatable on purpose
+        self._random = Random(f"ids-{seed}")
         self.taken: set[str] = set()
 
     def new(self, prefix: Prefix, account_id: str) -> str:

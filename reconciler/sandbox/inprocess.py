@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 
 from reconciler.sandbox.http import LostReplyError, Request
@@ -42,9 +43,13 @@ def hook(box: Sandbox, session: boto3.Session) -> None:
             reply = box.answer(_request(request))
         except LostReplyError as lost:
             raise ReadTimeoutError(endpoint_url=request.url, error=lost) from None
-        return AWSResponse(request.url, reply.status, dict(reply.headers), _Raw(reply.body))
+        headers = HTTPHeaders()
+        for name, value in reply.headers.items():
+            headers[name] = value
+        return AWSResponse(request.url, reply.status, headers, _Raw(reply.body))
 
-    session.events.register_last("before-send", send)
+    # The stubs say that handlers answer nothing; for this event the answer is the point.
+    session.events.register_last("before-send", send)  # type: ignore[arg-type]
 
 
 def _request(prepared: AWSPreparedRequest) -> Request:

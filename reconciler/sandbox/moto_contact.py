@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b32encode
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any, Final
 
 from reconciler.sandbox.entities import ManagedPolicy, PolicyVersion
@@ -21,8 +23,8 @@ _AWS_POLICY: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::aws:policy(/.+)")
 
 @cache
 def _raw_policies() -> dict[str, dict[str, Any]]:
-    # Imported late: five megabytes that most sandboxes never look at.
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    # Five megabytes that most sandboxes never look at.
+    from moto.iam.aws_managed_policies import aws_managed_policies_data  # noqa: PLC0415 - late
 
     raw: dict[str, dict[str, Any]] = json.loads(aws_managed_policies_data)
     return raw
@@ -70,7 +72,4 @@ def _policy_from(name: str, raw: dict[str, Any], partition: str) -> ManagedPolic
 
 
 def _stable_id(arn: str) -> str:
-    from base64 import b32encode
-    from hashlib import sha256
-
     return b32encode(sha256(arn.encode()).digest()).decode()[:17]

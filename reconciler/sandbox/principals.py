@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from reconciler.sandbox.entities import Document, Role, User
@@ -40,6 +41,25 @@ def show(document: Document, *, world: World) -> Document:
     """The document as IAM shows it now; lists of principals come in another order each time."""
     shown = _each_principal(document, lambda key, value: _shown(key, value, world))
     return _reordered(shown, world) if world.switches.shuffled else shown
+
+
+def rebind(role: Role, *, world: World) -> Role:
+    """A loaded role, with the ARNs of living users and roles turned into their IDs; the rest as it is."""
+    return replace(role, trust=_each_principal(role.trust, lambda key, value: _rebound(key, value, world)))
+
+
+def _rebound(key: str, value: str, world: World) -> str:
+    arn = _ARN.fullmatch(value)
+    if key != "AWS" or arn is None:
+        return value
+    kind, _, rest = arn[4].partition("/")
+    match arn[2], kind:
+        case "iam", "user":
+            return find_user(world, arn[3], rest) or value
+        case "iam", "role":
+            return find_role(world, arn[3], rest) or value
+        case _:
+            return value
 
 
 def _each_principal(document: Document, change: Change) -> dict[str, Any]:
@@ -92,17 +112,15 @@ def _saved_aws(value: str, world: World, account: AccountState) -> str:
     return _saved_arn(value, service=arn[2], account_id=arn[3], resource=arn[4], world=world, account=account)
 
 
-def _saved_arn(
-    value: str, *, service: str, account_id: str, resource: str, world: World, account: AccountState
-) -> str:
+def _saved_arn(value: str, *, service: str, account_id: str, resource: str, world: World, account: AccountState) -> str:
     kind, _, rest = resource.partition("/")
     match service, kind:
         case "iam", "root" if not rest:
             return _saved_account(account_id, value, world, account)
         case "iam", "user":
-            return _require(find_user(world, account_id, rest), value)
+            return _settled(find_user(world, account_id, rest), value, world)
         case "iam", "role":
-            return _require(find_role(world, account_id, rest), value)
+            return _settled(find_role(world, account_id, rest), value, world)
         case "sts", "assumed-role":
             return _saved_session(value, account_id, rest, world)
         case "sts", "federated-user" if rest:
@@ -144,8 +162,10 @@ def _saved_federated(value: str, world: World, account: AccountState) -> str:
     return value
 
 
-def _require(unique_id: str | None, value: str) -> str:
-    if unique_id is None:
+def _settled(unique_id: str | None, value: str, world: World) -> str:
+    """The ID, unless there is none or its entity is too new to be a principal (`faults.Delays`)."""
+    found = None if unique_id is None else world.principal_by_id(unique_id)
+    if unique_id is None or found is None or world.is_too_new(found[1], world.delays.principals):
         raise invalid_principal("AWS", value)
     return unique_id
 
@@ -174,6 +194,8 @@ def _shown(key: str, value: str, world: World) -> str:
     if found is None:
         return value
     match world.principal_by_id(found[1]):
+        case (_, entity) if world.is_too_new(entity, world.delays.ids):
+            return value
         case (owner, User() as user):
             return owner.user_arn(user)
         case (owner, Role() as role) if found[2]:

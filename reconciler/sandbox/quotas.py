@@ -87,9 +87,7 @@ class Quotas:
         """Refuse inline policies that are together longer than their quota."""
         limit = self._values[name]
         if sum(map(size, texts)) > limit:
-            raise IamError(
-                "LimitExceeded", f"Maximum policy size of {limit} bytes exceeded for {kind} {owner}"
-            )
+            raise IamError("LimitExceeded", f"Maximum policy size of {limit} bytes exceeded for {kind} {owner}")
 
 
 def size(text: str) -> int:

@@ -26,9 +26,7 @@ E = TypeVar("E")
 class Table(Generic[E]):
     """Entities of one kind, keyed by unique ID or ARN; `missing` and `taken` are IAM's sentences."""
 
-    def __init__(
-        self, *, key: Callable[[E], str], name: Callable[[E], str], missing: str, taken: str
-    ) -> None:
+    def __init__(self, *, key: Callable[[E], str], name: Callable[[E], str], missing: str, taken: str) -> None:
         self._missing = missing
         self._taken = taken
         self._key = key

@@ -55,6 +55,4 @@ def _check_reserved(keys: Iterable[str], call: Call) -> None:
     if isinstance(call.caller, AwsItself):
         return
     if any(key.lower().startswith("aws:") for key in keys):
-        raise IamError(
-            "InvalidInput", "Caller is not allowed to alter system tags: keys may not begin with aws:"
-        )
+        raise IamError("InvalidInput", "Caller is not allowed to alter system tags: keys may not begin with aws:")

@@ -29,22 +29,20 @@ def trust_text(role: Role, world: World) -> str:
     return json.dumps(principals.show(role.trust, world=world), separators=(",", ":"), ensure_ascii=False)
 
 
-def _tags(tags: Tags) -> View:
+def tags_member(tags: Tags) -> View:
+    """`Tags`, absent when there are none."""
     return {"Tags": tag_list(tags)} if tags else {}
 
 
-def _boundary(arn: str | None) -> View:
+def boundary_member(arn: str | None) -> View:
+    """`PermissionsBoundary`, absent when there is none."""
     # The model's enumeration says PermissionsBoundaryPolicy; the service says Policy.
-    return (
-        {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}}
-        if arn
-        else {}
-    )
+    return {"PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}} if arn else {}
 
 
 def role_arn(role: Role, account: AccountState, world: World) -> str:
-    """The ARN, or for a while after its creation the ID, where the sandbox was asked for that."""
-    return account.role_arn(role) if world.shows_arn(role.role_id) else role.role_id
+    """The ARN; the unique ID while the role is too new (`faults.Delays.ids`)."""
+    return role.role_id if world.is_too_new(role, world.delays.ids) else account.role_arn(role)
 
 
 def role_minimal(role: Role, account: AccountState, world: World) -> View:
@@ -61,7 +59,7 @@ def role_minimal(role: Role, account: AccountState, world: World) -> View:
 
 def role_created(role: Role, account: AccountState, world: World) -> View:
     """The answer of CreateRole: no description and no duration, even when given."""
-    return role_minimal(role, account, world) | _boundary(role.boundary) | _tags(role.tags)
+    return role_minimal(role, account, world) | boundary_member(role.boundary) | tags_member(role.tags)
 
 
 def role_listed(role: Role, account: AccountState, world: World) -> View:
@@ -72,15 +70,13 @@ def role_listed(role: Role, account: AccountState, world: World) -> View:
 
 def role_got(role: Role, account: AccountState, world: World) -> View:
     """The answer of GetRole."""
-    view = role_listed(role, account, world) | _boundary(role.boundary) | _tags(role.tags)
+    view = role_listed(role, account, world) | boundary_member(role.boundary) | tags_member(role.tags)
     return view | {"RoleLastUsed": _last_used(role)}
 
 
-def role_detailed(
-    role: Role, account: AccountState, world: World, profiles: Iterable[InstanceProfile]
-) -> View:
+def role_detailed(role: Role, account: AccountState, world: World, profiles: Iterable[InstanceProfile]) -> View:
     """An entry of RoleDetailList."""
-    view = role_minimal(role, account, world) | _boundary(role.boundary) | _tags(role.tags)
+    view = role_minimal(role, account, world) | boundary_member(role.boundary) | tags_member(role.tags)
     return view | {
         "RoleLastUsed": _last_used(role),
         "InstanceProfileList": [profile_view(profile, account, world) for profile in profiles],
@@ -117,7 +113,7 @@ def user_listed(user: User, account: AccountState) -> View:
 
 def user_got(user: User, account: AccountState) -> View:
     """The answer of GetUser and CreateUser."""
-    return user_listed(user, account) | _boundary(user.boundary) | _tags(user.tags)
+    return user_listed(user, account) | boundary_member(user.boundary) | tags_member(user.tags)
 
 
 def user_detailed(user: User, account: AccountState) -> View:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from botocore.loaders import Loader
-from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from reconciler.sandbox.errors import IamError
 
@@ -53,9 +53,7 @@ def read(operation: OperationModel, form: Mapping[str, str]) -> Params:
         params = _read_structure(operation.input_shape, form, "", "", problems)
     if problems:
         noun = "error" if len(problems) == 1 else "errors"
-        raise IamError(
-            "ValidationError", f"{len(problems)} validation {noun} detected: " + "; ".join(problems)
-        )
+        raise IamError("ValidationError", f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
     return params
 
 
@@ -83,7 +81,7 @@ def write_error(error: IamError, service: str, request_id: str) -> str:
 
 
 def _read_structure(
-    shape: Shape, form: Mapping[str, str], prefix: str, place: str, problems: list[str]
+    shape: StructureShape, form: Mapping[str, str], prefix: str, place: str, problems: list[str]
 ) -> Params:
     params: Params = {}
     for name, member in shape.members.items():
@@ -98,18 +96,18 @@ def _read_structure(
 
 
 def _read(shape: Shape, form: Mapping[str, str], key: str, where: str, problems: list[str]) -> Any:
-    match shape.type_name:
-        case "structure":
+    match shape:
+        case StructureShape():
             present = any(name.startswith(f"{key}.") for name in form)
             return _read_structure(shape, form, f"{key}.", f"{where}.", problems) if present else None
-        case "list":
+        case ListShape():
             return _read_list(shape, form, key, where, problems)
         case _:
             return _read_leaf(shape, form[key], where, problems) if key in form else None
 
 
 def _read_list(
-    shape: Shape, form: Mapping[str, str], key: str, where: str, problems: list[str]
+    shape: ListShape, form: Mapping[str, str], key: str, where: str, problems: list[str]
 ) -> list[Any] | None:
     items: list[Any] = []
     while True:
@@ -169,7 +167,7 @@ def _problem(where: str, constraint: str) -> str:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """The model's patterns are Java's: `\\w` is ASCII there, and `\\p{L}` is a letter of any script."""
+    r"""The model's patterns are Java's: `\w` is ASCII there, and `\p{L}` is a letter of any script."""
     if "\\p{" in pattern:
         plain = pattern.replace("\\p{L}", "\\w").replace("\\p{N}", "").replace("\\p{Z}", _SPACES)
         return re.compile(plain)
@@ -182,11 +180,8 @@ Writer = Callable[[Any], str]
 
 
 @cache
-def _members(shape: Shape) -> Writer:
-    parts = [
-        (name, _element(member, member.serialization.get("name", name)))
-        for name, member in shape.members.items()
-    ]
+def _members(shape: StructureShape) -> Writer:
+    parts = [(name, _element(member, member.serialization.get("name", name))) for name, member in shape.members.items()]
 
     def write_members(value: Result) -> str:
         return "".join([writer(value[name]) for name, writer in parts if value.get(name) is not None])
@@ -196,21 +191,21 @@ def _members(shape: Shape) -> Writer:
 
 def _element(shape: Shape, tag: str) -> Writer:
     start, end = f"<{tag}>", f"</{tag}>"
-    match shape.type_name:
-        case "structure":
+    match shape:
+        case StructureShape():
             # Looked up at the first use: a structure of the model may hold itself.
             return lambda value: start + _members(shape)(value) + end
-        case "list":
+        case ListShape():
             item = _element(shape.member, "member")
             return lambda values: start + "".join([item(value) for value in values]) + end
-        case "map":
+        case MapShape():
             return _map_element(shape, start, end)
         case _:
             text = _text_writer(shape)
             return lambda value: start + text(value) + end
 
 
-def _map_element(shape: Shape, start: str, end: str) -> Writer:
+def _map_element(shape: MapShape, start: str, end: str) -> Writer:
     key, value = _element(shape.key, "key"), _element(shape.value, "value")
 
     def write_map(entries: Mapping[str, Any]) -> str:

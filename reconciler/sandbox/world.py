@@ -6,6 +6,7 @@ trust policy: a role or user that does not exist in the *other* account is refus
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +15,14 @@ from typing import Final
 
 from reconciler.sandbox.callers import Caller, Credentials, UserCaller
 from reconciler.sandbox.entities import Group, InstanceProfile, Principal, Role, User
+from reconciler.sandbox.faults import Delays
 from reconciler.sandbox.ids import IdSource, Prefix
 from reconciler.sandbox.quotas import Quotas
 from reconciler.sandbox.tables import Tables
 from reconciler.sandbox.wire import Params
 
 DEFAULT_ACCOUNT: Final = "111122223333"
+_ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 
 
 @dataclass(kw_only=True)
@@ -87,12 +90,12 @@ class World:
         self.clock = clock
         self.switches = switches
         self.ids = IdSource(seed)
-        self.random = Random(f"order-{seed}")  # noqa: S311 - repeatable on purpose
+        self.random = Random(f"order-{seed}")
         self.accounts: dict[str, AccountState] = {}
         self.credentials: dict[str, Credentials] = {}
         self.page_size: int | None = None
-        self.unborn: set[str] = set()
-        self.shown_as_id: set[str] = set()
+        self.delays = Delays()
+        self.outside = False
         self._quotas = dict(quotas)
         self._owners: dict[str, AccountState] = {}
 
@@ -100,22 +103,30 @@ class World:
         """The account with this ID, made at the first use. ValueError when it is not twelve digits."""
         state = self.accounts.get(account_id)
         if state is None:
-            if len(account_id) != 12 or not account_id.isdecimal():  # noqa: PLR2004 - the form of an account ID
-                raise ValueError(f"an account ID has twelve digits: {account_id!r}")
-            state = AccountState(account_id=account_id, quotas=Quotas(self._quotas))
-            self.accounts[account_id] = state
+            state = self.accounts[account_id] = self.fresh_account(account_id)
         return state
+
+    def fresh_account(self, account_id: str) -> AccountState:
+        """An empty account that is not in the world yet."""
+        if not _ACCOUNT_ID.fullmatch(account_id):
+            raise ValueError(f"an account ID has twelve digits: {account_id!r}")
+        return AccountState(account_id=account_id, quotas=Quotas(self._quotas))
+
+    def install(self, state: AccountState) -> None:
+        """Put a whole account in, in place of the one with its ID; its unique IDs count as taken."""
+        self.accounts[state.account_id] = state
+        tables = state.tables
+        held = [user.user_id for user in tables.users] + [role.role_id for role in tables.roles]
+        held += [group.group_id for group in tables.groups] + [policy.policy_id for policy in tables.policies]
+        for unique_id in held:
+            self.ids.taken.add(unique_id)
+            self._owners[unique_id] = state
 
     def new_id(self, prefix: Prefix, account: AccountState) -> str:
         """A fresh unique ID, remembered as this account's."""
         unique_id = self.ids.new(prefix, account.account_id)
         self._owners[unique_id] = account
         return unique_id
-
-    def adopt_id(self, unique_id: str, account: AccountState) -> None:
-        """Take over an ID from a loaded account."""
-        self.ids.taken.add(unique_id)
-        self._owners[unique_id] = account
 
     def principal_by_id(self, unique_id: str) -> tuple[AccountState, Principal] | None:
         """The living user or role with this ID, in whichever account."""
@@ -135,9 +146,11 @@ class World:
             case _:
                 return None
 
-    def shows_arn(self, unique_id: str) -> bool:
-        """Whether the entity reads back by its ARN yet (see `faults`: an ID shown for a live one)."""
-        return unique_id not in self.shown_as_id
+    def is_too_new(self, entity: Principal, seconds: float) -> bool:
+        """Whether the entity was made less than `seconds` ago; never to those outside the story."""
+        if not seconds or self.outside:
+            return False
+        return (self.clock() - entity.created).total_seconds() < seconds
 
     def keys_of(self, user: User) -> list[Credentials]:
         """The access keys that a user has from CreateAccessKey."""

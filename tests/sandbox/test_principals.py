@@ -1,4 +1,4 @@
-"""What IAM makes of the principals of a trust policy (IAM User Guide, reference_policies_elements_principal)."""
+"""What IAM makes of the principals of a trust policy (IAM User Guide, elements_principal)."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def test_a_living_id_is_taken_and_reads_back_as_the_arn(account: Account) -> Non
 
 
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_one_dead_id_fails_the_whole_document(
-    account: Account, iam_session: boto3.Session, effect: str
-) -> None:
+def test_one_dead_id_fails_the_whole_document(account: Account, iam_session: boto3.Session, effect: str) -> None:
     account.create_user("alice")
     account.create_user("bob")
     dead = account.user_id("alice")
@@ -69,9 +67,7 @@ def test_one_dead_id_fails_the_whole_document(
     account.delete_user("alice")
     document = trusting(account.user_arn("bob"), dead, effect=effect)
     with pytest.raises(ClientError) as refusal:
-        iam_session.client("iam").update_assume_role_policy(
-            RoleName="deployer", PolicyDocument=json.dumps(document)
-        )
+        iam_session.client("iam").update_assume_role_policy(RoleName="deployer", PolicyDocument=json.dumps(document))
     assert refusal.value.response["Error"]["Code"] == "MalformedPolicyDocument"
     assert refusal.value.response["Error"]["Message"] == f'Invalid principal in policy: "AWS":"{dead}"'
     assert shown(account, "deployer") == {account.user_arn("bob")}

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reconciler.sandbox.calls import account, attachments, keys, policies, profiles, roles, sts, users
+from reconciler.sandbox.calls import (
+    account,
+    attachments,
+    keys,
+    policies,
+    profiles,
+    providers,
+    roles,
+    sts,
+    users,
+)
 from reconciler.sandbox.calls.handler import Handler
 
 HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
@@ -15,6 +25,7 @@ HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
         **keys.HANDLERS,
         **policies.HANDLERS,
         **profiles.HANDLERS,
+        **providers.HANDLERS,
         **roles.HANDLERS,
         **users.HANDLERS,
     },

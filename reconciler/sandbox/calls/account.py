@@ -9,6 +9,7 @@ from typing import Any, Final
 from reconciler.sandbox import moto_contact, views
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import Usage
+from reconciler.sandbox.calls.roles import visible
 from reconciler.sandbox.entities import Group, InstanceProfile, ManagedPolicy, Role, User
 from reconciler.sandbox.paging import page
 from reconciler.sandbox.world import Call
@@ -42,14 +43,12 @@ def _sequence(call: Call, usage: Usage) -> Iterator[tuple[str, _Entity]]:
     if "Group" in wanted:
         yield from ((f"1{group.group_id}", group) for group in tables.groups)
     if "Role" in wanted:
-        yield from ((f"2{role.role_id}", role) for role in tables.roles)
+        yield from ((f"2{role.role_id}", role) for role in visible(call))
     if "LocalManagedPolicy" in wanted:
         yield from ((f"3{policy.policy_id}", policy) for policy in tables.policies)
     if "AWSManagedPolicy" in wanted:
         used = [
-            moto_contact.aws_managed_policy(arn)
-            for arn in usage.attached | usage.boundaries
-            if ":iam::aws:" in arn
+            moto_contact.aws_managed_policy(arn) for arn in usage.attached | usage.boundaries if ":iam::aws:" in arn
         ]
         yield from ((f"4{policy.arn}", policy) for policy in used if policy)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from reconciler.sandbox import documents, views
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import attachable
-from reconciler.sandbox.calls.roles import editable
+from reconciler.sandbox.calls.roles import editable, named
 from reconciler.sandbox.entities import Group, User
 from reconciler.sandbox.errors import IamError, invalid_arn, not_found
 from reconciler.sandbox.paging import page
@@ -27,10 +27,8 @@ class _Kind:
 
     noun: str
     table: Callable[[Tables], Table[Any]]
+    holder: Callable[[Call], Any]
     editable: Callable[[Call], Any]
-
-    def holder(self, call: Call) -> Any:
-        return self.table(call.tables).get(call.text(f"{self.noun}Name"))
 
 
 def _user(call: Call) -> User:
@@ -120,8 +118,8 @@ def _calls(kind: _Kind) -> dict[str, Handler]:
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
-    **_calls(_Kind("User", lambda tables: tables.users, _user)),
-    **_calls(_Kind("Group", lambda tables: tables.groups, _group)),
-    **_calls(_Kind("Role", lambda tables: tables.roles, editable)),
+    **_calls(_Kind("User", lambda tables: tables.users, _user, _user)),
+    **_calls(_Kind("Group", lambda tables: tables.groups, _group, _group)),
+    **_calls(_Kind("Role", lambda tables: tables.roles, named, editable)),
 }
 """By the name of the call."""

@@ -54,9 +54,7 @@ def attachable(call: Call, arn: str) -> ManagedPolicy:
     if found is None:
         raise IamError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.")
     if ":policy/aws-service-role/" in arn:
-        raise IamError(
-            "PolicyNotAttachable", f"Cannot attach a Service Role Policy to a Customer Role: {arn}"
-        )
+        raise IamError("PolicyNotAttachable", f"Cannot attach a Service Role Policy to a Customer Role: {arn}")
     return found
 
 
@@ -169,9 +167,7 @@ def _version(policy: ManagedPolicy, version_id: str) -> PolicyVersion:
     for version in policy.versions:
         if version.version_id == version_id:
             return version
-    raise IamError(
-        "NoSuchEntity", f"Policy {policy.arn} version {version_id} does not exist or is not attachable."
-    )
+    raise IamError("NoSuchEntity", f"Policy {policy.arn} version {version_id} does not exist or is not attachable.")
 
 
 def _set_default_policy_version(call: Call) -> Result:
@@ -214,19 +210,12 @@ def _list_entities_for_policy(call: Call) -> Result:
     found: list[tuple[str, dict[str, str]]] = []
     if wanted in (None, "Group"):
         found += [
-            ("PolicyGroups", {"GroupName": g.name, "GroupId": g.group_id})
-            for g in filter(holds, call.tables.groups)
+            ("PolicyGroups", {"GroupName": g.name, "GroupId": g.group_id}) for g in filter(holds, call.tables.groups)
         ]
     if wanted in (None, "User"):
-        found += [
-            ("PolicyUsers", {"UserName": u.name, "UserId": u.user_id})
-            for u in filter(holds, call.tables.users)
-        ]
+        found += [("PolicyUsers", {"UserName": u.name, "UserId": u.user_id}) for u in filter(holds, call.tables.users)]
     if wanted in (None, "Role"):
-        found += [
-            ("PolicyRoles", {"RoleName": r.name, "RoleId": r.role_id})
-            for r in filter(holds, call.tables.roles)
-        ]
+        found += [("PolicyRoles", {"RoleName": r.name, "RoleId": r.role_id}) for r in filter(holds, call.tables.roles)]
     shown, more = page(call, found, key=lambda pair: f"{pair[0]} {sorted(pair[1].items())}")
     members = ("PolicyGroups", "PolicyUsers", "PolicyRoles")
     return {name: [view for kind, view in shown if kind == name] for name in members} | more

@@ -47,9 +47,7 @@ def _list_instance_profiles(call: Call) -> Result:
 
 def _list_instance_profiles_for_role(call: Call) -> Result:
     role = call.tables.roles.get(call.text("RoleName"))
-    return _page(
-        call, [profile for profile in call.tables.instance_profiles if profile.role_id == role.role_id]
-    )
+    return _page(call, [profile for profile in call.tables.instance_profiles if profile.role_id == role.role_id])
 
 
 def _page(call: Call, profiles: list[InstanceProfile]) -> Result:
@@ -63,9 +61,7 @@ def _page(call: Call, profiles: list[InstanceProfile]) -> Result:
 def _delete_instance_profile(call: Call) -> Result:
     profile = _profile(call)
     if profile.role_id is not None:
-        raise IamError(
-            "DeleteConflict", "Cannot delete entity, must remove roles from instance profile first."
-        )
+        raise IamError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     call.tables.instance_profiles.remove(profile)
     return {}
 
@@ -74,9 +70,7 @@ def _add_role_to_instance_profile(call: Call) -> Result:
     profile, role = _profile(call), editable(call)
     held = 0 if profile.role_id is None else 1
     # Even the same role a second time meets the quota (recorded).
-    call.quotas.check_count(
-        "RolesPerInstanceProfileQuota", held=held, label="InstanceSessionsPerInstanceProfile"
-    )
+    call.quotas.check_count("RolesPerInstanceProfileQuota", held=held, label="InstanceSessionsPerInstanceProfile")
     call.tables.instance_profiles.put(replace(profile, role_id=role.role_id))
     return {}
 

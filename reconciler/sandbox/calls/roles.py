@@ -11,7 +11,7 @@ from reconciler.sandbox.callers import AwsItself
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import check_boundary
 from reconciler.sandbox.entities import Document, Role
-from reconciler.sandbox.errors import IamError, unmodifiable
+from reconciler.sandbox.errors import IamError, not_found, unmodifiable
 from reconciler.sandbox.paging import page
 from reconciler.sandbox.world import Call
 
@@ -23,9 +23,23 @@ def is_protected(role: Role) -> bool:
     return role.path.startswith(_PROTECTED)
 
 
+def named(call: Call) -> Role:
+    """The role that the call names; one that is too new is not found yet (`faults.Delays.reads`)."""
+    role = call.tables.roles.get(call.text("RoleName"))
+    if call.world.is_too_new(role, call.world.delays.reads):
+        raise not_found("role", role.name)
+    return role
+
+
+def visible(call: Call) -> list[Role]:
+    """All roles that lists show."""
+    delay = call.world.delays.reads
+    return [role for role in call.tables.roles if not call.world.is_too_new(role, delay)]
+
+
 def editable(call: Call) -> Role:
     """The role that the call names, or UnmodifiableEntity when only AWS may change it."""
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     if is_protected(role) and not isinstance(call.caller, AwsItself):
         raise unmodifiable(role.name)
     return role
@@ -61,19 +75,19 @@ def _create_role(call: Call) -> Result:
 
 
 def _get_role(call: Call) -> Result:
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     return {"Role": views.role_got(role, call.account, call.world)}
 
 
 def _list_roles(call: Call) -> Result:
     prefix = call.text("PathPrefix", "/")
-    roles = [role for role in call.tables.roles if role.path.startswith(prefix)]
+    roles = [role for role in visible(call) if role.path.startswith(prefix)]
     shown, more = page(call, roles, key=lambda role: role.name)
     return {"Roles": [views.role_listed(role, call.account, call.world) for role in shown], **more}
 
 
 def _update_role(call: Call) -> Result:
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     if call.world.switches.omitted_resets:
         role = replace(role, description=None, max_session_duration=3600)
     if "Description" in call.params:
@@ -89,7 +103,7 @@ def _update_role(call: Call) -> Result:
 
 
 def _update_role_description(call: Call) -> Result:
-    role = replace(call.tables.roles.get(call.text("RoleName")), description=call.text("Description"))
+    role = replace(named(call), description=call.text("Description"))
     call.tables.roles.put(role)
     return {"Role": views.role_got(role, call.account, call.world)}
 
@@ -103,9 +117,7 @@ def _update_assume_role_policy(call: Call) -> Result:
 def _delete_role(call: Call) -> Result:
     role = editable(call)
     if any(profile.role_id == role.role_id for profile in call.tables.instance_profiles):
-        raise IamError(
-            "DeleteConflict", "Cannot delete entity, must remove roles from instance profile first."
-        )
+        raise IamError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
     if role.attached:
         raise IamError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
     if role.inline:
@@ -130,21 +142,21 @@ def _delete_role_permissions_boundary(call: Call) -> Result:
 
 
 def _tag_role(call: Call) -> Result:
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     after = tags.added(role.tags, call.params["Tags"], call=call, ignore_case=True)
     call.tables.roles.put(replace(role, tags=after))
     return {}
 
 
 def _untag_role(call: Call) -> Result:
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     after = tags.removed(role.tags, call.params["TagKeys"], call=call, ignore_case=True)
     call.tables.roles.put(replace(role, tags=after))
     return {}
 
 
 def _list_role_tags(call: Call) -> Result:
-    return tags.listed(call, call.tables.roles.get(call.text("RoleName")).tags)
+    return tags.listed(call, named(call).tags)
 
 
 def _create_service_linked_role(call: Call) -> Result:
@@ -168,7 +180,7 @@ def _create_service_linked_role(call: Call) -> Result:
 
 
 def _delete_service_linked_role(call: Call) -> Result:
-    role = call.tables.roles.get(call.text("RoleName"))
+    role = named(call)
     if not role.path.startswith("/aws-service-role/"):
         raise IamError("InvalidInput", f"Role {role.name} is not a service-linked role.")
     call.tables.roles.remove(role)

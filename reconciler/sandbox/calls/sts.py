@@ -16,6 +16,7 @@ from reconciler.sandbox.world import AccountState, Call, World
 
 _ROLE_ARN: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role/(.+)")
 _HOUR: Final = 3600
+_HALF_A_DAY: Final = 43_200
 
 
 def caller_arn(world: World, caller: Caller) -> str:
@@ -87,9 +88,7 @@ def _check_duration(call: Call, role: Role, duration: int) -> None:
 
 def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Result:
     session = call.text("RoleSessionName")
-    caller = SessionCaller(
-        account_id=owner.account_id, role_id=role.role_id, role_name=role.name, session_name=session
-    )
+    caller = SessionCaller(account_id=owner.account_id, role_id=role.role_id, role_name=role.name, session_name=session)
     issued = issue(call.world, caller, seconds=duration)
     return {
         "Credentials": _credentials_view(issued),

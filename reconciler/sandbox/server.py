@@ -1,0 +1,175 @@
+"""The transport over HTTP: the sandbox behind an address of this machine.
+
+A plain threading server that keeps connections alive, because botocore does. It binds to the loopback
+unless told otherwise. A lost reply is a connection that closes without a word. Stopping closes every
+connection and waits for its thread, so nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from reconciler.sandbox import control
+from reconciler.sandbox.http import LostReplyError, Reply, Request
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from reconciler.sandbox.box import Sandbox
+
+_BODY_LIMIT: Final = 64 * 1024 * 1024
+_CHUNK_LINE: Final = 65_536
+
+
+class Server:
+    """A context manager: on entering it listens at `url`, on leaving it has stopped.
+
+    OSError when the port is taken.
+    """
+
+    def __init__(self, box: Sandbox, *, host: str, port: int) -> None:
+        self._http = _Listener(box, (host, port))
+        shown = f"[{host}]" if ":" in host else host
+        self.host, self.port = host, int(self._http.server_address[1])
+        self.url = f"http://{shown}:{self.port}"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.shutdown()
+        self._thread.join()
+        self._http.hang_up()
+        self._http.server_close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = False
+    block_on_close = True
+    request_queue_size = 128
+
+    def __init__(self, box: Sandbox, address: tuple[str, int]) -> None:
+        self.box = box
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, _Handler)
+
+    def opened(self, connection: socket.socket) -> None:
+        with self._guard:
+            self._open.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        with self._guard:
+            self._open.discard(connection)
+
+    def hang_up(self) -> None:
+        """End connections that clients keep open, so that their threads come to an end."""
+        with self._guard:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:  # the client was quicker
+                    continue
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away mid-sentence is no error of the server's."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    # One write per answer: headers and body leave in one packet.
+    wbufsize = -1
+    server: _Listener
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.opened(self.connection)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        except OSError:  # the client went away with an answer half written
+            self.close_connection = True
+        finally:
+            self.server.closed(self.connection)
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+        """The journal is the log."""
+
+    def _serve(self) -> None:
+        body = self._body()
+        if body is None:
+            self._send(Reply(status=413, body=b"", headers={"Connection": "close"}))
+            self.close_connection = True
+            return
+        request = Request(
+            method=self.command,
+            url=f"http://{self.headers.get('Host', '')}{self.path}",
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=body,
+        )
+        try:
+            reply = self._answer(request)
+        except LostReplyError:
+            self.close_connection = True
+            return
+        self._send(reply)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class's names
+
+    def _answer(self, request: Request) -> Reply:
+        if self.path.startswith(control.PREFIX):
+            return control.answer(self.server.box, request)
+        return self.server.box.answer(request)
+
+    def _body(self) -> bytes | None:
+        """The body, or None when it is longer than the server takes."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return self._chunks()
+        length = self.headers.get("Content-Length", "0")
+        size = int(length) if length.isdecimal() else 0
+        return None if size > _BODY_LIMIT else self.rfile.read(size)
+
+    def _chunks(self) -> bytes | None:
+        parts: list[bytes] = []
+        while (size := _chunk_size(self.rfile.readline(_CHUNK_LINE))) > 0:
+            if sum(map(len, parts)) + size > _BODY_LIMIT:
+                return None
+            parts.append(self.rfile.read(size))
+            self.rfile.readline(_CHUNK_LINE)
+        while self.rfile.readline(_CHUNK_LINE).strip():
+            continue
+        return b"".join(parts)
+
+    def _send(self, reply: Reply) -> None:
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in reply.headers:
+            self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+
+def _chunk_size(line: bytes) -> int:
+    try:
+        return int(line.split(b";")[0], 16)
+    except ValueError:
+        return 0

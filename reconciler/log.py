@@ -1,8 +1,8 @@
 """The log: every call to AWS, one line each, on standard error.
 
-Reads are logged at `debug`, writes at `info`, with call, account, object, request ID, duration in seconds and outcome;
-parameters and credentials never are. A plan without changes logs nothing at the default level, so structlog is imported
-with the first line that is written, not before.
+Reads are logged at `debug`, writes at `info`, with call, account, object, request ID, duration in seconds and
+outcome; parameters and credentials never are. A plan without changes logs nothing at the default level, so
+structlog is imported with the first line that is written, not before.
 """
 
 from __future__ import annotations
@@ -96,6 +96,4 @@ def _inert(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Ma
 def _escaped(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
-    )
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)

@@ -1,8 +1,8 @@
 """A live account as one value.
 
-Two paged calls, read side by side, make the whole picture: GetAccountAuthorizationDetails has tags, boundaries, last use,
-inline and attached policies but neither description nor session duration, ListRoles has those two; they are merged by
-role ID (IAM API reference, RoleDetail and ListRoles). Costs pages, not roles.
+Two paged calls, read side by side, make the whole picture: GetAccountAuthorizationDetails has tags,
+boundaries, last use, inline and attached policies but neither description nor session duration, ListRoles has
+those two; they are merged by role ID (IAM API reference, RoleDetail and ListRoles). Costs pages, not roles.
 """
 
 from __future__ import annotations

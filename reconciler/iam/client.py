@@ -1,8 +1,9 @@
 """IAM, one typed method per API call.
 
-Reads are patient: they are retried by botocore, ten attempts, and their client refuses whatever is not a read. Writes are
-sent once, by a client of their own that only an apply has: a retry after a lost reply would meet its own success and call
-it a conflict. Whoever writes decides what a failure means, by its `Kind`, after looking.
+Reads are patient: they are retried by botocore, ten attempts, and their client refuses whatever is not a
+read. Writes are sent once, by a client of their own that only an apply has: a retry after a lost reply would
+meet its own success and call it a conflict. Whoever writes decides what a failure means, by its `Kind`, after
+looking.
 """
 
 from __future__ import annotations
@@ -152,9 +153,7 @@ class Iam:
         filters: Any = list(kinds)
         return self._pages(
             "GetAccountAuthorizationDetails",
-            lambda marker: self._reader.get_account_authorization_details(
-                Filter=filters, MaxItems=PAGE_SIZE, **marker
-            ),
+            lambda marker: self._reader.get_account_authorization_details(Filter=filters, MaxItems=PAGE_SIZE, **marker),
         )
 
     def role_pages(self) -> Iterator[Page]:
@@ -169,9 +168,7 @@ class Iam:
 
     def get_role_policy(self, name: str, policy: str) -> PolicyDocument:
         """Return the document of a role's inline policy."""
-        reply = self._read(
-            "GetRolePolicy", lambda: self._reader.get_role_policy(RoleName=name, PolicyName=policy)
-        )
+        reply = self._read("GetRolePolicy", lambda: self._reader.get_role_policy(RoleName=name, PolicyName=policy))
         with self.reading("GetRolePolicy"):
             return unpack(reply["PolicyDocument"])
 
@@ -189,9 +186,7 @@ class Iam:
         found = self._listed(
             "ListAttachedRolePolicies",
             "AttachedPolicies",
-            lambda marker: self._reader.list_attached_role_policies(
-                RoleName=name, MaxItems=PAGE_SIZE, **marker
-            ),
+            lambda marker: self._reader.list_attached_role_policies(RoleName=name, MaxItems=PAGE_SIZE, **marker),
         )
         return frozenset(each["PolicyArn"] for each in found)
 
@@ -200,9 +195,7 @@ class Iam:
         found = self._listed(
             "ListInstanceProfilesForRole",
             "InstanceProfiles",
-            lambda marker: self._reader.list_instance_profiles_for_role(
-                RoleName=name, MaxItems=PAGE_SIZE, **marker
-            ),
+            lambda marker: self._reader.list_instance_profiles_for_role(RoleName=name, MaxItems=PAGE_SIZE, **marker),
         )
         return tuple(sorted(each["InstanceProfileName"] for each in found))
 
@@ -269,9 +262,7 @@ class Iam:
         return Reply(metadata.get("RequestId"), result)
 
     def _asked(self, call: str, *, writes: bool = False, address: str | None = None) -> Asked:
-        return Asked(
-            call=call, writes=writes, account=self.account, partition=self.partition, address=address
-        )
+        return Asked(call=call, writes=writes, account=self.account, partition=self.partition, address=address)
 
     def _read(self, call: str, send: Callable[[], T]) -> T:
         return ask(send, self._asked(call), self._tally)

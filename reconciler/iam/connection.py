@@ -1,8 +1,8 @@
 """The way to AWS: one base session, and from it one client for each account.
 
-boto3 is imported here, when a connection is made and not before. A session costs 0.2 s, so all accounts share one: an
-account that is reached through a role signs the same session's requests with that role's credentials, which are renewed
-before they run out.
+boto3 is imported here, when a connection is made and not before. A session costs 0.2 s, so all accounts share
+one: an account that is reached through a role signs the same session's requests with that role's credentials,
+which are renewed before they run out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 if TYPE_CHECKING:
-    import boto3
+    import boto3  # noqa: TID251  for its types only
     from botocore.config import Config
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
@@ -38,9 +38,7 @@ SESSION_NAME = "iam-reconciler"
 class Aws:
     """A connection with one set of credentials; `account` gives the IAM of each account that they reach."""
 
-    def __init__(
-        self, session: boto3.Session, *, region: str, endpoint_url: str | None, read_attempts: int
-    ) -> None:
+    def __init__(self, session: boto3.Session, *, region: str, endpoint_url: str | None, read_attempts: int) -> None:
         """Take a session that is ready; `connect` makes one."""
         self._session = session
         self._region = region

@@ -1,8 +1,9 @@
 """What goes wrong between here and AWS, as a closed list.
 
-botocore tells of failures in some sixty exceptions and in texts. Here each becomes an `AwsError`: a `Kind` for the
-program, which decides by it whether to wait, to look again or to stop, and a `Diagnostic` for the person, who learns
-what to do. The kinds and texts are IAM's own (IAM API Reference, CommonErrors and each action's errors).
+botocore tells of failures in some sixty exceptions and in texts. Here each becomes an `AwsError`: a `Kind`
+for the program, which decides by it whether to wait, to look again or to stop, and a `Diagnostic` for the
+person, who learns what to do. The kinds and texts are IAM's own (IAM API Reference, CommonErrors and each
+action's errors).
 """
 
 from __future__ import annotations
@@ -183,12 +184,7 @@ def understand(error: Exception, asked: Asked) -> AwsError:  # noqa: C901  one a
             return _refused(error.response, asked)
         case boto.NoCredentialsError() | boto.PartialCredentialsError() | boto.CredentialRetrievalError():
             return _no_credentials(error, asked)
-        case (
-            boto.SSOError()
-            | boto.LoginError()
-            | boto.TokenRetrievalError()
-            | boto.RefreshWithMFAUnsupportedError()
-        ):
+        case boto.SSOError() | boto.LoginError() | boto.TokenRetrievalError() | boto.RefreshWithMFAUnsupportedError():
             return asked.error(
                 Code.RA402,
                 Kind.CREDENTIALS,
@@ -259,9 +255,7 @@ def no_such_profile(profile: str, *, known: list[str]) -> AwsError:
     """Return the error for a profile that is not in the AWS configuration, with the nearest name that is."""
     near = get_close_matches(profile, known, n=1)
     shown = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(sorted(known)) or 'none'}."
-    diagnostic = Diagnostic(
-        Code.RA401, f"There is no profile {profile} in the AWS configuration.", help=shown
-    )
+    diagnostic = Diagnostic(Code.RA401, f"There is no profile {profile} in the AWS configuration.", help=shown)
     return AwsError(diagnostic, Kind.CREDENTIALS)
 
 
@@ -323,9 +317,7 @@ def _refused(response: Mapping[str, Any], asked: Asked) -> AwsError:
     if found:
         kind = Kind.INVALID_PRINCIPAL
     diagnostic = _tell(kind, answer, asked)
-    return AwsError(
-        diagnostic, kind, call=asked.call, answer=answer, principal=found["value"] if found else None
-    )
+    return AwsError(diagnostic, kind, call=asked.call, answer=answer, principal=found["value"] if found else None)
 
 
 def _kind_of(answer: Answer) -> Kind:

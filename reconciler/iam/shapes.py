@@ -1,9 +1,9 @@
 """IAM's own shapes, made into the model's values.
 
-GetRole's `Role` and the `RoleDetail` of GetAccountAuthorizationDetails name the same things alike, and each lacks some:
-the first has description and session duration, the second what is attached (IAM API Reference, Role and RoleDetail). One
-function builds a role from either, or from both at once. ARNs are made of account, path and name, since a fresh role's
-`Arn` may for a while be its unique ID.
+GetRole's `Role` and the `RoleDetail` of GetAccountAuthorizationDetails name the same things alike, and each
+lacks some: the first has description and session duration, the second what is attached (IAM API Reference,
+Role and RoleDetail). One function builds a role from either, or from both at once. ARNs are made of account,
+path and name, since a fresh role's `Arn` may for a while be its unique ID.
 """
 
 from __future__ import annotations
@@ -95,8 +95,7 @@ def role_of(
         tags=tags_of(detail.get("Tags")),
         managed_policies=attached_of(detail),
         inline_policies={
-            each["PolicyName"]: document(each["PolicyDocument"])
-            for each in detail.get("RolePolicyList") or ()
+            each["PolicyName"]: document(each["PolicyDocument"]) for each in detail.get("RolePolicyList") or ()
         },
         role_id=detail["RoleId"],
         last_used=_last_used(detail.get("RoleLastUsed") or {}),

@@ -1,9 +1,10 @@
 """How IAM's big pages are read, and how its policy documents are unpacked.
 
-Two calls bring a whole account, a thousand roles a page. botocore's own parser walks the service model for each element
-of them and then once more for the documents, which is most of the time a plan takes; so their pages are parsed here, by
-the C parser of the standard library, into plain values of the same names. A page that is not whole, or not a page,
-is an error and never an empty list: an account that looks empty is an account whose roles look deleted.
+Two calls bring a whole account, a thousand roles a page. botocore's own parser walks the service model for
+each element of them and then once more for the documents, which is most of the time a plan takes; so their
+pages are parsed here, by the C parser of the standard library, into plain values of the same names. A page
+that is not whole, or not a page, is an error and never an empty list: an account that looks empty is an
+account whose roles look deleted.
 
 Documents come URL-encoded after RFC 3986 (IAM API Reference, GetAccountAuthorizationDetails).
 """

@@ -1,0 +1,55 @@
+"""Canned pages on the loopback, in a process of their own, so that serving them is on nobody's account.
+
+    python -m tests.bench.server COUNT
+
+prints its address once it listens, and serves until its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.bench.account import pages
+
+
+class Canned(BaseHTTPRequestHandler):
+    """Answers each call with the page that its marker asks for."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def __init__(self, rendered: Mapping[tuple[str, str], bytes], *request: Any) -> None:
+        self._rendered = rendered
+        super().__init__(*request)
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        page = self._rendered.get((form["Action"][0], form.get("Marker", [""])[0]))
+        self.send_response(404 if page is None else 200)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(page or b"")))
+        self.end_headers()
+        self.wfile.write(page or b"")
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+def main() -> None:
+    """Serve an account of so many roles until standard input is closed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Canned, pages(int(sys.argv[1]))))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201  the address, for the bench
+    sys.stdin.read()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

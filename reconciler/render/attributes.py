@@ -49,9 +49,7 @@ def _flat(value: object) -> dict[str, str | None]:
         case None:
             return {}
         case Mapping():
-            return {
-                str(key): json.dumps(item, ensure_ascii=False, default=str) for key, item in value.items()
-            }
+            return {str(key): json.dumps(item, ensure_ascii=False, default=str) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return {item if isinstance(item, str) else json.dumps(item, default=str): None for item in value}
         case _:

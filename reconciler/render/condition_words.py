@@ -49,8 +49,6 @@ def condition_in_words(operator: str, key: str, values: Sequence[str]) -> str:
     if name == "Null" and len(values) == 1 and not exists:
         return f"{subject} is {'absent' if values[0] == 'true' else 'present'}"
     verb = _WORDS.get(name, name)
-    shown = [
-        json.dumps(value, ensure_ascii=False) if name.startswith("String") else value for value in values
-    ]
+    shown = [json.dumps(value, ensure_ascii=False) if name.startswith("String") else value for value in values]
     either = " nor " if "not" in verb or verb == "!=" else " or "
     return f"{subject} {verb} {either.join(shown)}{exists}"

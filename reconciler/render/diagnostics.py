@@ -80,9 +80,7 @@ def place_lines(place: Place, tone: Tone) -> Iterator[Line]:
     number = str(place.line)
     yield line(2, Span(f"{number} │ ", Tone.FAINT), before + after)
     if place.column is not None:
-        yield line(
-            2, Span(f"{' ' * len(number)} │ ", Tone.FAINT), " " * _columns(inert(before)), Span("^", tone)
-        )
+        yield line(2, Span(f"{' ' * len(number)} │ ", Tone.FAINT), " " * _columns(inert(before)), Span("^", tone))
 
 
 def _around(text: str, column: int | None) -> tuple[str, str]:

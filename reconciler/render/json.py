@@ -81,9 +81,7 @@ def failure_to_json(account: str, error: Iterable[Diagnostic]) -> Json:
     return {"format_version": FORMAT_VERSION, "account": account, "error": diagnostics_to_json(error)}
 
 
-def fleet_to_json(
-    accounts: Sequence[Json], summary: Mapping[str, int], *, fingerprint: str | None = None
-) -> Json:
+def fleet_to_json(accounts: Sequence[Json], summary: Mapping[str, int], *, fingerprint: str | None = None) -> Json:
     """Return the objects of many accounts below one top, with the sum of their summaries."""
     top: Json = {"format_version": FORMAT_VERSION}
     if fingerprint is not None:

@@ -76,9 +76,7 @@ def line(indent: int, *pieces: Piece) -> Line:
     return Line(indent, pieces)
 
 
-def prose(
-    text: str, *, indent: int, width: int, tone: Tone = Tone.PLAIN, first: Piece = ""
-) -> Iterator[Line]:
+def prose(text: str, *, indent: int, width: int, tone: Tone = Tone.PLAIN, first: Piece = "") -> Iterator[Line]:
     """Yield a text wrapped between words; `first` opens the first line, the others hang below its end.
 
     Line feeds in the text begin a new line: whoever passes text that others wrote in one piece makes it inert

@@ -26,9 +26,7 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
         yield outcome_line(outcome)
     if result.outcomes:
         yield BLANK
-    yield from all_diagnostics(
-        [found.diagnostic for found in result.outcomes if found.diagnostic], width=width
-    )
+    yield from all_diagnostics([found.diagnostic for found in result.outcomes if found.diagnostic], width=width)
     yield from _held_lines(result, {change.address: change for change in changes})
 
 
@@ -69,9 +67,7 @@ def _look(result: Result) -> tuple[str, Tone, str]:
 
 
 def _held_lines(result: ApplyResult, changes: Mapping[str, Change]) -> Iterator[Line]:
-    addresses = list(
-        dict.fromkeys(found.address for found in result.outcomes if found.outcome is Result.HELD)
-    )
+    addresses = list(dict.fromkeys(found.address for found in result.outcomes if found.outcome is Result.HELD))
     if not addresses:
         return
     yield line(0, "Held for review. To release a change, apply again with:")

@@ -127,9 +127,7 @@ def policy_difference(before: object, after: object, *, partition: str = "aws") 
         yield from _as_it_stands(before, after)
         return
     yield from _document_level(before, after)
-    old_statements, new_statements, same = _without_the_same(
-        _statements(old, partition), _statements(new, partition)
-    )
+    old_statements, new_statements, same = _without_the_same(_statements(old, partition), _statements(new, partition))
     for left, right in _paired(old_statements, new_statements):
         yield from _pair(left, right)
     if same:
@@ -143,9 +141,7 @@ def marked(mark: str, text: str, *, lead: str = "") -> Line:
 
 
 def _document(value: object) -> PolicyDocument:
-    return PolicyDocument(
-        {"Statement": []} if value is None else value if isinstance(value, Mapping) else str(value)
-    )
+    return PolicyDocument({"Statement": []} if value is None else value if isinstance(value, Mapping) else str(value))
 
 
 def _statements(document: PolicyDocument, partition: str) -> list[Statement]:
@@ -187,9 +183,7 @@ def _without_the_same(
     return differing, remaining, len(old) - len(differing)
 
 
-def _paired(
-    old: list[Statement], new: list[Statement]
-) -> Iterator[tuple[Statement | None, Statement | None]]:
+def _paired(old: list[Statement], new: list[Statement]) -> Iterator[tuple[Statement | None, Statement | None]]:
     """Yield old and new statements that belong together, in the order of the new; then what was removed."""
     partners: dict[int, Statement] = {}
     free = list(old)
@@ -197,9 +191,7 @@ def _paired(
         if found := next((other for other in free if statement.sid and other.sid == statement.sid), None):
             partners[number] = found
             free.remove(found)
-    for _, number, candidate in sorted(
-        _overlaps(free, new, partners), key=lambda overlap: overlap[0], reverse=True
-    ):
+    for _, number, candidate in sorted(_overlaps(free, new, partners), key=lambda overlap: overlap[0], reverse=True):
         if number not in partners and any(candidate is other for other in free):
             partners[number] = candidate
             free = [other for other in free if other is not candidate]

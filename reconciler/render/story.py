@@ -37,16 +37,33 @@ def _catalogue_lines() -> Iterator[Line]:
 
 
 def _story_lines(markdown: str, width: int) -> Iterator[Line]:
-    """Yield headings strong, code blocks indented as they are, and all else wrapped."""
+    """Yield headings strong, code indented as it is, paragraphs and the items of lists wrapped anew."""
+    for in_code, block in _blocks(markdown):
+        if in_code:
+            yield from (line(4, Span(text, Tone.FAINT)) if text else BLANK for text in block)
+        elif not block[0]:
+            yield BLANK
+        elif block[0].startswith("#"):
+            yield line(0, Span(block[0].lstrip("# "), Tone.STRONG))
+        else:
+            text = " ".join(part.strip() for part in block).replace("`", "")
+            item = text.startswith("- ")
+            yield from prose(text[2:] if item else text, indent=0, width=width, first="- " if item else "")
+
+
+def _blocks(markdown: str) -> Iterator[tuple[bool, list[str]]]:
+    """Yield the parts of a text, each with whether it is code: code, a heading, a paragraph, an item, a gap."""
+    block: list[str] = []
     in_code = False
     for text in markdown.rstrip("\n").split("\n"):
-        if text.startswith("```"):
+        fence = text.startswith("```")
+        starts = fence or not text or text.startswith(("#", "- ")) or not block or not block[0]
+        if block and starts and not (in_code and not fence):
+            yield in_code, block
+            block = []
+        if fence:
             in_code = not in_code
-        elif in_code:
-            yield line(4, Span(text, Tone.FAINT)) if text else BLANK
-        elif text.startswith("#"):
-            yield line(0, Span(text.lstrip("# "), Tone.STRONG))
-        elif text.startswith("- "):
-            yield from prose(text[2:].replace("`", ""), indent=0, width=width, first="- ")
         else:
-            yield from prose(text.replace("`", ""), indent=0, width=width)
+            block.append(text)
+    if block:
+        yield in_code, block

@@ -266,8 +266,10 @@ class Fields:
 
     def texts(self, name: str) -> dict[str, str]:
         """Take an object whose values are texts."""
-        found = self.mapping(name)
-        return {key: self._text_at(f"{name}/{key}", value) for key, value in found.items()}
+        found: dict[str, str] = {}
+        for key, value in self.mapping(name).items():
+            found[key] = value if isinstance(value, str) else self._wrong(f"{name}/{key}", value, "a text")
+        return found
 
     def list_of_text(self, name: str) -> tuple[str, ...]:
         """Take a list of texts; missing is empty."""
@@ -287,8 +289,8 @@ class Fields:
 
     def nothing_else(self) -> None:
         """Refuse what nobody took."""
-        for name in self.left:
-            raise NotAState(Code.RS502, f"has an unknown field {self.where}/{name}")
+        if self.left:
+            raise NotAState(Code.RS502, f"has an unknown field {self.where}/{next(iter(self.left))}")
 
     def _entry(self, path: str, key: str, value: Json, read: Callable[[str, Fields], Entry]) -> Entry:
         if not isinstance(value, dict):

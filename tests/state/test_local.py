@@ -288,6 +288,28 @@ def test_a_disk_that_takes_little_at_a_time_gets_all_of_it(
     assert store.read(ACCOUNT) == written
 
 
+def test_a_file_system_that_flushes_no_folders_will_do(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    flush = os.fsync
+
+    def flush_files_only(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+        flush(handle)
+
+    monkeypatch.setattr(os, "fsync", flush_files_only)
+    assert store.write(a_new_memory()).exists
+
+
+def test_a_folder_that_cannot_be_flushed_is_an_error(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    found = told(store.write, a_new_memory())
+    assert found.code is Code.RS506
+    assert "Input/output error" in found.message
+
+
 def next_of(state: State) -> State:
     return replace(begin(state, [an_intent()]), seen_at=EVENING)
 

@@ -28,7 +28,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import lru_cache, partial
 from reprlib import repr as shown
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, assert_never
 
 Keys: TypeAlias = Mapping[str, tuple[str, ...]]
 
@@ -122,6 +122,8 @@ def _glob(tokens: tuple[str | Wildcard, ...], *, by_component: bool) -> Callable
             case str():
                 pieces[-1] += re.escape(token)
                 colons += token.count(":")
+            case _:
+                assert_never(token)
     last = stars.pop() + pieces.pop() if len(pieces) > 1 else ""
     middle = "".join(f"(?>{star}?{piece})" for star, piece in zip(stars[1:], pieces[1:], strict=True))
     return re.compile(pieces[0] + middle + last, re.DOTALL).fullmatch
@@ -392,6 +394,8 @@ class Comparison:
                 return all(self.values.matches(value, keys) is not self.negated for value in seen)
             case Quantifier.FOR_ANY:
                 return any(self.values.matches(value, keys) is not self.negated for value in seen)
+            case _:
+                assert_never(self.quantifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,9 +437,7 @@ def texts_of(value: object) -> tuple[str, ...]:
         elif isinstance(item, str):
             texts.append(item)
         else:
-            raise MalformedPolicyError(
-                f"a condition value is a string, a number or a boolean, not {shown(item)}"
-            )
+            raise MalformedPolicyError(f"a condition value is a string, a number or a boolean, not {shown(item)}")
     return tuple(texts)
 
 

@@ -92,9 +92,7 @@ class Caller:
     keys: Keys = field(repr=False, hash=False)
 
     @classmethod
-    def user(
-        cls, arn: str, *, unique_id: str, tags: Tags | None = None, organization: str | None = None
-    ) -> Self:
+    def user(cls, arn: str, *, unique_id: str, tags: Tags | None = None, organization: str | None = None) -> Self:
         """An IAM user with long-term or GetSessionToken credentials. ``organization``: the ID, ``o-...``."""
         return cls._of_account(
             CallerKind.USER,
@@ -148,9 +146,7 @@ class Caller:
     def service(cls, name: str) -> Self:
         """An AWS service acting for itself, such as ``ec2.amazonaws.com``."""
         keys = {"aws:principalisawsservice": ("true",), "aws:principalservicename": (name,)}
-        return cls(
-            kind=CallerKind.SERVICE, arn=name, principal_type="Service", itself=frozenset({name}), keys=keys
-        )
+        return cls(kind=CallerKind.SERVICE, arn=name, principal_type="Service", itself=frozenset({name}), keys=keys)
 
     @classmethod
     def web_identity(cls, provider: str) -> Self:
@@ -260,6 +256,9 @@ class Principals:
         return self.by_type.get(caller.principal_type, frozenset())
 
 
+EVERYONE = Principals(everyone=True, by_type={})
+
+
 class Named(IntEnum):
     """How a statement names a caller, from the loosest to the closest."""
 
@@ -271,7 +270,10 @@ class Named(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement. ``index`` is its place in the document, ``sid`` its Sid if it has one."""
+    """One statement. ``index`` is its place in the document, ``sid`` its Sid if it has one.
+
+    Trust policies have no resource, identity policies speak to everyone whom they are attached to.
+    """
 
     index: int
     sid: str | None
@@ -280,7 +282,7 @@ class Statement:
     not_action: bool
     resources: Patterns | None
     not_resource: bool
-    principals: Principals | None
+    principals: Principals
     not_principal: bool
     conditions: tuple[Condition, ...]
 
@@ -302,10 +304,8 @@ class Statement:
 
     def names(self, caller: Caller) -> Named:
         """How the statement's Principal or NotPrincipal names the caller."""
-        if self.principals is None:
-            return Named.DIRECTLY
         if self.not_principal:
-            return Named.NOT if self._spares(self.principals, caller) else Named.DIRECTLY
+            return Named.NOT if self._spares(caller) else Named.DIRECTLY
         if self.principals.everyone:
             return Named.DIRECTLY
         entries = self.principals.for_caller(caller)
@@ -315,14 +315,12 @@ class Statement:
             return Named.BY_PARENT
         return Named.NOT if entries.isdisjoint(caller.owner) else Named.BY_ACCOUNT
 
-    def _spares(self, principals: Principals, caller: Caller) -> bool:
+    def _spares(self, caller: Caller) -> bool:
         """Whether NotPrincipal exempts the caller: from a Deny only with account, role and session."""
-        if principals.everyone:
+        if self.principals.everyone:
             return True
-        entries = principals.for_caller(caller)
-        listed = [
-            not entries.isdisjoint(names) for names in (caller.itself, caller.parent, caller.owner) if names
-        ]
+        entries = self.principals.for_caller(caller)
+        listed = [not entries.isdisjoint(names) for names in (caller.itself, caller.parent, caller.owner) if names]
         return all(listed) if self.denies else any(listed)
 
 
@@ -452,11 +450,9 @@ def _statement(raw: object, *, index: int, trust: bool, variables: bool) -> Stat
         denies=effect == "Deny",
         actions=Patterns.of(_actions(statement[action]), fold=True),
         not_action=action == "NotAction",
-        resources=Patterns.of(_texts(statement[resource], resource), variables=variables)
-        if resource
-        else None,
+        resources=Patterns.of(_texts(statement[resource], resource), variables=variables) if resource else None,
         not_resource=resource == "NotResource",
-        principals=_principals(statement[principal]) if principal else None,
+        principals=_principals(statement[principal]) if principal else EVERYONE,
         not_principal=principal == "NotPrincipal",
         conditions=compile_conditions(statement.get("Condition", {}), variables=variables),
     )
@@ -479,7 +475,7 @@ def _actions(value: object) -> tuple[str, ...]:
 
 def _principals(value: object) -> Principals:
     if value == "*":
-        return Principals(everyone=True, by_type={})
+        return EVERYONE
     by_type = {
         kind: frozenset(_texts(names, kind))
         for kind, names in _object(value, "Principal", known=_PRINCIPAL_TYPES).items()
@@ -551,9 +547,7 @@ class Decision:
             return f"{self.action} is {'open' if self.allowed else 'closed'} to this kind of credentials."
         if self.statement is None:
             return f"Nothing in the {self.source.value} allows {self.action}."
-        name = f"statement {self.statement.index}" + (
-            f" ({self.statement.sid})" if self.statement.sid else ""
-        )
+        name = f"statement {self.statement.index}" + (f" ({self.statement.sid})" if self.statement.sid else "")
         verb = "denies" if self.statement.denies else "allows"
         return f"In the {self.source.value}, document {self.policy}, {name} {verb} {self.action}."
 

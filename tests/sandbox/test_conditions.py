@@ -115,11 +115,7 @@ def test_an_arn_operator_stays_between_colons_where_a_string_operator_does_not()
 
 POSITIVE = [
     *("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool", "BinaryEquals"),
-    *(
-        f"{kind}{relation}"
-        for kind in ("Numeric", "Date")
-        for relation in ("Equals", "LessThan", "GreaterThan")
-    ),
+    *(f"{kind}{relation}" for kind in ("Numeric", "Date") for relation in ("Equals", "LessThan", "GreaterThan")),
     *(f"{kind}{relation}Equals" for kind in ("Numeric", "Date") for relation in ("LessThan", "GreaterThan")),
     "IpAddress",
 ]
@@ -271,9 +267,7 @@ ALICE: Keys = {
         ("${unclosed", "${unclosed", True),
     ],
 )
-def test_a_policy_variable_is_replaced_by_what_the_request_holds(
-    text: str, value: str, expected: bool
-) -> None:
+def test_a_policy_variable_is_replaced_by_what_the_request_holds(text: str, value: str, expected: bool) -> None:
     assert holds({"StringLike": {"v": text}}, {**ALICE, "v": (value,)}) is expected
 
 
@@ -283,9 +277,7 @@ def test_a_variable_is_literal_text_in_a_document_of_2008() -> None:
     assert not holds(block, {**ALICE, "v": ("alice",)}, variables=False)
 
 
-@pytest.mark.parametrize(
-    "operator", ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnLike", "Bool"]
-)
+@pytest.mark.parametrize("operator", ["StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnLike", "Bool"])
 def test_variables_are_known_to_string_arn_and_boolean_operators(operator: str) -> None:
     assert holds({operator: {"k": "${aws:username}"}}, ALICE)
 

@@ -233,9 +233,12 @@ def blocker_of(case: Case) -> Diagnostic:
     )
 
 
-def diff(world: World, *, targets: frozenset[str] | None = None) -> Diff:
-    """Return what happens to each object of the account; `targets` limits it to those addresses."""
-    found = [case for case in cases(world) if targets is None or case.address in targets]
+def diff(world: World, *, only: frozenset[str] | None = None, without: frozenset[str] = frozenset()) -> Diff:
+    """Return what happens to each object of the account.
+
+    `only` limits it to those addresses, `without` leaves out what was found to be blocked: it is neither made nor gone.
+    """
+    found = [case for case in cases(world) if (only is None or case.address in only) and case.address not in without]
     decisions = {case.address: decide(case) for case in found}
     made, gone = _coming(found, decisions)
     drafts: dict[str, Draft] = {}
@@ -533,6 +536,8 @@ def _moved(case: Case, world: World, made: frozenset[str]) -> Iterator[_Moved]:
         if path == "description" and isinstance(value, ManagedPolicy):
             continue
         trust = None
+        if path == "trust" and not made and value.trust.same_meaning(live.trust, value.partition, world.index.resolve):
+            continue
         if path == "trust":
             assert isinstance(value, Role) and isinstance(live, Role)  # noqa: S101, PT018  only roles have a trust
             before = read_trust(live.trust, world.index, partition=value.partition, declared=value.trust)

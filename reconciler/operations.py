@@ -146,7 +146,8 @@ def arrange_role(
     if both > 1 and any(step.guards for step in permissions):
         return _closed_meanwhile(move, permissions)
     middle = _between(permissions, take_first=take_first)
-    notices = [take_first] if take_first else []
+    effects = {step.effect for step in permissions}
+    notices = [take_first] if take_first and {Effect.WIDENS, Effect.NARROWS} <= effects else []
     if not move.changed:
         return middle, notices
     first, last, lost = _trust_around(move, permissions, alone=alone)

@@ -1,12 +1,33 @@
-"""Changes in order: what `apply` will do, stage by stage, and what it waits for."""
+"""Changes in order: what `apply` will do, stage by stage, and what it waits for.
+
+From drafts to a plan in four steps:
+
+1. what IAM would refuse, or must not be touched, is taken out with what depends on it, until nothing more falls
+   (`checks` finds it; the rest is planned all the same);
+2. the calls of each object get a safe order (`operations`), roles that trust each other or themselves are made with what
+   can be resolved and completed afterwards;
+3. all calls get a stage: what is needed is made first and removed last, and among objects that bear on each other no call
+   widens before all that narrow are done;
+4. what a person has to decide is marked as held, with all that depends on it.
+
+The fingerprint says what will happen, and nothing of why, when, or how it is told: equal fingerprints, equal deeds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from reconciler.model.change import Action, Change, Record
-from reconciler.model.diagnostic import Diagnostic
+from reconciler import checks
+from reconciler.arrange import Arranged, arrange
+from reconciler.diff import Diff, Draft, diff
+from reconciler.model.change import ALWAYS_HELD, Action, Approval, Change, Record
+from reconciler.model.diagnostic import Code, Diagnostic
+from reconciler.model.form import as_json, digest_at
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import digest_of
+from reconciler.model.role import Role
+from reconciler.world import World
 
 FORMAT_VERSION = "1"
 
@@ -32,8 +53,8 @@ class Plan:
     """What will happen to one account, in order, and what stands in the way.
 
     A plan with blockers may be shown and applied: it holds only what does not depend on them. `records` are what the
-    state will remember of objects that do not change in IAM, where it differs from what it remembers now.
-    `unchanged` counts the declared objects that are as declared.
+    state will remember of objects that do not change in IAM, where it differs from what it remembers now. `unchanged`
+    counts the declared objects that are as declared.
     """
 
     account: str
@@ -65,3 +86,367 @@ class Plan:
     def held(self) -> tuple[Change, ...]:
         """Return the changes that wait, in whole or in part, for an approval."""
         return tuple(change for change in self.changes if change.held)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When a plan deletes too much at once: more than `fraction` of what is owned, once `minimum` objects are."""
+
+    fraction: float = 0.3
+    minimum: int = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What this run may do: which approvals it holds, and which guards were lifted by name.
+
+    `released` are approvals given on the command line, for all addresses (None) or one.
+    """
+
+    held: frozenset[Approval] = ALWAYS_HELD
+    released: frozenset[tuple[Approval, str | None]] = frozenset()
+    allow_self: frozenset[str] = frozenset()
+    allow_mass_delete: bool = False
+    limits: Limits = Limits()
+    assumed_roles: frozenset[str] = frozenset()
+
+    def holds(self, kind: Approval, address: str) -> bool:
+        """Tell whether a change of this kind to this object waits for a person."""
+        return kind in self.held and not {(kind, None), (kind, address)} & self.released
+
+
+def make_plan(
+    world: World, *, policy: Policy, only: frozenset[str] | None = None, calls: Mapping[str, int] | None = None
+) -> Plan:
+    """Return the plan for one account; `only` limits it to those addresses."""
+    found, blockers, warnings = _without_blocked(world, policy, only)
+    arranged = arrange(found.drafts, world)
+    changes = tuple(_change(draft, arranged[draft.address], world) for draft in _in_order(found.drafts, arranged))
+    changes = tuple(_held(changes, policy))
+    return Plan(
+        account=world.snapshot.account,
+        partition=world.partition,
+        fingerprint=fingerprint_of(world.snapshot.account, changes),
+        changes=changes,
+        blockers=tuple(blockers),
+        warnings=tuple(dict.fromkeys([*found.warnings, *warnings])),
+        records=found.records,
+        calls=dict(calls if calls is not None else world.snapshot.calls),
+        unchanged=found.unchanged,
+        lineage=world.state.lineage,
+    )
+
+
+def fingerprint_of(account: str, changes: Iterable[Change]) -> str:
+    """Return the SHA-256 over what will happen: account, and per change what is done to what, from which live form."""
+    deeds = [
+        {
+            "address": change.address,
+            "action": change.action,
+            "approvals": sorted(change.approvals),
+            "base": dict(change.base),
+            "calls": [[operation.call, operation.params] for operation in change.operations],
+        }
+        for change in sorted(changes, key=lambda change: change.address)
+    ]
+    return digest_of({"account": account, "changes": deeds})
+
+
+def needed_for(targets: Iterable[str], world: World) -> frozenset[str]:
+    """Return the targets with what they need that is missing, and the managed roles that are re-trusted with them."""
+    drafts = diff(world).drafts
+    made = {draft.declared.arn: draft.address for draft in drafts.values() if draft.declared and draft.creates}
+    wanted, queue = set(targets), list(targets)
+    while queue:
+        draft = drafts.get(queue.pop())
+        for arn in [] if draft is None else _needed_arns(draft):
+            address = made.get(arn)
+            if address is not None and address not in wanted:
+                wanted.add(address)
+                queue.append(address)
+    arns = {value.arn for address in wanted if (value := _value_at(address, world)) is not None}
+    wanted |= {
+        draft.address
+        for draft in drafts.values()
+        if draft.move is not None
+        and draft.move.changed
+        and arns & set(draft.move.principals)
+        and draft.live is not None
+    }
+    return frozenset(wanted)
+
+
+def _value_at(address: str, world: World) -> Role | ManagedPolicy | None:
+    declaration = world.desired.objects.get(address)
+    return declaration.value if declaration else world.live.get(address)
+
+
+def _needed_arns(draft: Draft) -> Iterator[str]:
+    if draft.move is not None:
+        yield from draft.move.principals
+    if isinstance(draft.declared, Role):
+        yield from draft.declared.managed_policies
+        if draft.declared.permissions_boundary:
+            yield draft.declared.permissions_boundary
+
+
+def _without_blocked(
+    world: World, policy: Policy, only: frozenset[str] | None
+) -> tuple[Diff, list[Diagnostic], list[Diagnostic]]:
+    """Return the drafts that nothing stands in the way of, and what stands in the way of the others.
+
+    What a blocked object would have made is missing for others, which falls in turn: so this goes round until no
+    further object falls.
+    """
+    blocked: dict[str, list[Diagnostic]] = {}
+    while True:
+        found = diff(world, only=only, without=frozenset(blocked))
+        for blocker in found.blockers:
+            blocked.setdefault(blocker.address or "", []).append(blocker)
+        errors, warnings = _objections(found, world, policy, frozenset(blocked))
+        if not errors:
+            everything = [blocker for blockers in blocked.values() for blocker in blockers]
+            return found, sorted(dict.fromkeys(everything), key=_place_order), warnings
+        for error in errors:
+            blocked.setdefault(error.address or "", []).append(error)
+
+
+def _place_order(found: Diagnostic) -> tuple[str, str, str]:
+    return (found.address or "", found.code, found.message)
+
+
+def _objections(
+    found: Diff, world: World, policy: Policy, blocked: frozenset[str]
+) -> tuple[list[Diagnostic], list[Diagnostic]]:
+    """Return the errors that stop drafts, each with the address it stops, and the warnings."""
+    coming = checks.Coming(
+        made=frozenset(draft.declared.arn for draft in found.drafts.values() if draft.creates and draft.declared),
+        gone=frozenset(
+            draft.live.arn
+            for draft in found.drafts.values()
+            if draft.live is not None
+            and draft.removes
+            and (draft.declared is None or draft.declared.arn != draft.live.arn)
+        ),
+    )
+    said = [told for draft in found.drafts.values() for told in _of_draft(draft, world, coming, policy)]
+    creates = [
+        draft.declaration for draft in found.drafts.values() if draft.action is Action.CREATE and draft.declaration
+    ]
+    deleted = [draft.address for draft in found.drafts.values() if draft.action is Action.DELETE]
+    said.extend(checks.no_room(creates, deleted, world))
+    said.extend(_too_many_deletions(found, world, policy))
+    said = [_because(told, world, blocked) for told in said]
+    return [told for told in said if told.is_error], [told for told in said if not told.is_error]
+
+
+def _because(told: Diagnostic, world: World, blocked: frozenset[str]) -> Diagnostic:
+    """Return the error in terms of its cause, where what is missing is missing because it is blocked itself."""
+    if told.code not in {Code.RP204, Code.RC308, Code.RC309}:
+        return told
+    for address in sorted(blocked):
+        declaration = world.desired.objects.get(address)
+        if declaration is not None and declaration.value.arn in told.message:
+            return replace(
+                told,
+                code=Code.RC320,
+                message=f"It needs {address}, which is blocked",
+                help=f"Resolve what stands in the way of {address}.",
+            )
+    return told
+
+
+def _of_draft(draft: Draft, world: World, coming: checks.Coming, policy: Policy) -> Iterator[Diagnostic]:
+    owned = world.state.objects.get(draft.address)
+    if draft.action is Action.FORGET:
+        return
+    if draft.declaration is not None:
+        paths = {difference.path.partition("/")[0] for difference in draft.differences}
+        if draft.creates or "trust" in paths:
+            yield from checks.missing_principals(draft.declaration, world, coming)
+        if draft.creates or paths & {"managed_policies", "permissions_boundary"}:
+            yield from checks.missing_policies(draft.declaration, world, coming)
+        if draft.creates or paths & {"trust", "managed_policies", "inline_policies", "policy"}:
+            yield from checks.too_large(draft.declaration, None if draft.creates else draft.live, world)
+    place = draft.declaration.place if draft.declaration else None
+    writes = draft.action is not Action.IMPORT or bool(draft.differences)
+    own = checks.callers_own(world, policy.assumed_roles) - policy.allow_self
+    if writes and draft.address in own:
+        yield checks.touches_self(draft.address, place)
+    if draft.action is Action.REPLACE and owned is not None and owned.prevent_destroy:
+        yield Diagnostic(
+            Code.RC315,
+            f"{draft.address} would be replaced, and was applied with prevent_destroy",
+            address=draft.address,
+            place=place,
+            help="Put the path and name back, or apply it once with `prevent_destroy: false`.",
+        )
+    if draft.removes and isinstance(draft.live, ManagedPolicy):
+        yield from _policy_in_use(draft, draft.live, world)
+
+
+def _policy_in_use(draft: Draft, policy: ManagedPolicy, world: World) -> Iterator[Diagnostic]:
+    """Yield why a managed policy cannot go away: it bounds, guards or serves somebody beyond this plan."""
+    owned = set(world.state.objects)
+    staying = sorted(
+        address for address in policy.attached_to if address not in owned or _keeps(address, policy, world)
+    )
+    bounded = sorted(
+        address for address in policy.boundary_of if address not in owned or _bounds(address, policy, world)
+    )
+    replacing = draft.action is Action.REPLACE
+    guards = replacing and any(statement.get("Effect") == "Deny" for statement in policy.policy.raw_statements)
+    why = None
+    if bounded or (replacing and policy.boundary_of):
+        why = f"it is the permissions boundary of {', '.join(bounded or sorted(policy.boundary_of))}"
+    elif staying:
+        why = f"it is attached to {', '.join(staying)}"
+    elif guards and policy.attached_to:
+        why = f"its Deny would stop guarding {', '.join(sorted(policy.attached_to))} in between"
+    if why is not None:
+        yield Diagnostic(
+            Code.RC316 if replacing else Code.RC319,
+            f"{policy.arn} cannot be {'replaced' if replacing else 'deleted'}: {why}",
+            address=draft.address,
+            place=draft.declaration.place if draft.declaration else None,
+            help="Detach it there first, or keep it declared as it is.",
+        )
+
+
+def _keeps(address: str, policy: ManagedPolicy, world: World) -> bool:
+    """Tell whether an owned object stays attached to the policy."""
+    declaration = world.desired.objects.get(address)
+    value = declaration.value if declaration else None
+    return isinstance(value, Role) and (
+        policy.arn in value.managed_policies or bool(declaration and declaration.additive_managed_policies)
+    )
+
+
+def _bounds(address: str, policy: ManagedPolicy, world: World) -> bool:
+    declaration = world.desired.objects.get(address)
+    if declaration is None or not isinstance(declaration.value, Role):
+        return False
+    return declaration.keeps_boundary or declaration.value.permissions_boundary == policy.arn
+
+
+def _too_many_deletions(found: Diff, world: World, policy: Policy) -> Iterator[Diagnostic]:
+    deletions = [draft.address for draft in found.drafts.values() if draft.removes]
+    if policy.allow_mass_delete:
+        return
+    told = checks.too_many_deletions(
+        deletions, world.state.objects, fraction=policy.limits.fraction, minimum=policy.limits.minimum
+    )
+    if told is not None:
+        for address in deletions:
+            yield replace(told, address=address)
+
+
+def _in_order(drafts: Mapping[str, Draft], arranged: Mapping[str, Arranged]) -> list[Draft]:
+    return sorted(drafts.values(), key=lambda draft: (arranged[draft.address].stage, draft.address))
+
+
+def _change(draft: Draft, arranged: Arranged, world: World) -> Change:
+    written = {path for operation in arranged.operations for path in operation.forms}
+    whole = draft.removes or (draft.action is Action.IMPORT and not arranged.operations)
+    base = {
+        path: digest_at(draft.base_paths.get(path), world.partition, world.index.resolve)
+        for path in sorted({*draft.base_paths, *written} if whole else written)
+        if draft.live is not None
+    }
+    return Change(
+        address=draft.address,
+        account=world.snapshot.account,
+        action=draft.action,
+        reason=draft.reason,
+        message=draft.message,
+        approvals=tuple(kind for kind in Approval if kind in draft.approvals),
+        broadens=any(difference.broadens for difference in draft.differences),
+        base=base,
+        before=as_json(draft.live) if draft.live else None,
+        after=as_json(draft.declared) if draft.declared else None,
+        differences=draft.differences,
+        operations=arranged.operations,
+        needs=arranged.needs,
+        notices=(*arranged.notices, *_left_behind(draft, world)),
+        id=None if draft.action is Action.CREATE else _live_id(draft),
+        record=draft.record,
+    )
+
+
+def _live_id(draft: Draft) -> str | None:
+    match draft.live:
+        case Role() as role:
+            return role.role_id
+        case ManagedPolicy() as policy:
+            return policy.policy_id
+        case _:
+            return None
+
+
+def _left_behind(draft: Draft, world: World) -> Iterator[str]:
+    """Yield who is left trusting a dead ID: roles that this plan does not mend."""
+    if not draft.removes or not isinstance(draft.live, Role):
+        return
+    arn = draft.live.arn
+    for role in sorted(world.snapshot.roles.values(), key=lambda role: role.name):
+        if (
+            role.arn != arn
+            and arn in role.trust.text
+            and any(world.index.resolve(place.value) == arn for place in role.trust.principals())
+        ):
+            managed = role.address in world.desired.objects
+            if not managed:
+                yield f"{role.address}, which is not managed, trusts it and will hold a dead ID"
+
+
+def _held(changes: Iterable[Change], policy: Policy) -> Iterator[Change]:
+    """Yield the changes with held marked: what waits for an approval, and in its wake what needs that done before."""
+    waiting: dict[str, int] = {}
+    ordered = sorted(changes, key=lambda change: change.stage)
+    marked = {change.address: _held_itself(change, policy) for change in ordered}
+    moving = True
+    while moving:
+        moving = False
+        for address, change in marked.items():
+            first = min((operation.stage for operation in change.operations if operation.held), default=None)
+            if first is not None and waiting.get(address, 1 << 30) > first:
+                waiting[address] = first
+                moving = True
+        for address, change in marked.items():
+            again = _held_by_others(change, waiting)
+            if again is not change:
+                marked[address] = again
+                moving = True
+    for change in changes:
+        yield marked[change.address]
+
+
+def _held_itself(change: Change, policy: Policy) -> Change:
+    operations = tuple(
+        replace(operation, held=any(policy.holds(kind, change.address) for kind in operation.approvals))
+        for operation in change.operations
+    )
+    waits = any(operation.held for operation in operations) or (
+        not operations and any(policy.holds(kind, change.address) for kind in change.approvals)
+    )
+    return replace(change, operations=operations, held=waits)
+
+
+def _held_by_others(change: Change, waiting: Mapping[str, int]) -> Change:
+    """Return the change with the calls held that come after a held call of something it needs."""
+    first = min((waiting[address] for address in change.needs if address in waiting), default=None)
+    if first is None or all(operation.held or operation.stage <= first for operation in change.operations):
+        return change
+    operations = tuple(
+        replace(operation, held=operation.held or operation.stage > first) for operation in change.operations
+    )
+    return replace(change, operations=operations, held=True)
+
+
+def forms_after(change: Change) -> dict[str, tuple[str | None, ...]]:
+    """Return, by path, the digests of all forms that an object passes through on its way to the goal."""
+    forms: dict[str, list[str | None]] = {}
+    for operation in change.operations:
+        for path, digest in operation.forms.items():
+            forms.setdefault(path, []).append(digest)
+    return {path: tuple(dict.fromkeys(digests)) for path, digests in forms.items()}

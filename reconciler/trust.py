@@ -80,6 +80,7 @@ def read_trust(
     document: PolicyDocument, index: PrincipalIndex, *, partition: str, declared: PolicyDocument | None = None
 ) -> LiveTrust:
     """Return the live document with its dead IDs explained, with the help of the declared one where there is one."""
+    document = document.settled
     dead = tuple(
         DeadId(place, identified)
         for place in document.principals()

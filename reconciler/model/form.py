@@ -44,8 +44,8 @@ def form_of(content: Any, partition: str = "aws", resolve: Resolve = unresolved)
 
 
 def shown(content: Any) -> Any:
-    """Return what a person is shown of a path: a document as it was written, all else as it is."""
-    return content.source if isinstance(content, PolicyDocument) else content
+    """Return what a person is shown of a path: a document in a settled order, all else as it is."""
+    return content.settled.source if isinstance(content, PolicyDocument) else content
 
 
 def digest_at(content: Any, partition: str = "aws", resolve: Resolve = unresolved) -> str | None:
@@ -82,10 +82,10 @@ def as_json(value: Role | ManagedPolicy) -> Mapping[str, Any]:
                 "max_session_duration": value.max_session_duration,
                 "permissions_boundary": value.permissions_boundary,
                 "tags": dict(sorted(value.tags.items())),
-                "trust": value.trust.source,
+                "trust": shown(value.trust),
                 "managed_policies": sorted(value.managed_policies),
-                "inline_policies": {name: value.inline_policies[name].source for name in sorted(value.inline_policies)},
+                "inline_policies": {name: shown(value.inline_policies[name]) for name in sorted(value.inline_policies)},
             }
         case ManagedPolicy():
             tags = None if value.tags is None else dict(sorted(value.tags.items()))
-            return {**shared, "description": value.description, "tags": tags, "policy": value.policy.source}
+            return {**shared, "description": value.description, "tags": tags, "policy": shown(value.policy)}

@@ -103,6 +103,16 @@ class PolicyDocument:
         """
         return sum(not character.isspace() for character in self.text)
 
+    @cached_property
+    def settled(self) -> PolicyDocument:
+        """Return the document with the lists that IAM shuffles in one order: principals, condition keys and values.
+
+        IAM keeps neither order, not even between two reads; what is shown or addressed by position needs one.
+        """
+        if not self.understood or not isinstance(self.source, Mapping):
+            return self
+        return PolicyDocument({**self.source, "Statement": [_settled(raw) for raw in self.raw_statements]})
+
     def canonical(self, partition: str = "aws", resolve: Resolve = unresolved) -> Json:
         """Return the canonical form; `resolve` turns a living unique ID into its ARN and leaves the rest alone."""
         if not self.understood:
@@ -141,6 +151,17 @@ class PolicyDocument:
                 kept.append(remaining)
         source = dict(self.source) if isinstance(self.source, Mapping) else {}
         return PolicyDocument({**source, "Statement": kept})
+
+
+def _settled(raw: Json) -> Json:
+    """Return a statement with its keys as they stand and what hangs on `Principal` and `Condition` sorted."""
+    return {key: _sorted_deeply(value) if key in {*_PRINCIPALS, "Condition"} else value for key, value in raw.items()}
+
+
+def _sorted_deeply(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted_deeply(value[key]) for key in sorted(value)}
+    return sorted(value, key=text_of) if isinstance(value, list | tuple) else value
 
 
 def canonical_statement(raw: Json, partition: str = "aws", resolve: Resolve = unresolved) -> dict[str, Any]:

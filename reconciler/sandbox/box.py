@@ -17,15 +17,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.sandbox import calls, files, wire
+from reconciler.sandbox import authority, calls, cloudtrail, files, s3, wire
 from reconciler.sandbox.account import Account
 from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.cloudtrail import Event, Trail
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.faults import Faults, Kind, Rule
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.inprocess import make_session
+from reconciler.sandbox.s3 import Buckets
 from reconciler.sandbox.server import Server
 from reconciler.sandbox.world import DEFAULT_ACCOUNT, AccountState, Call, Switches, World
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 _READING: Final = ("Get", "List", "Simulate", "Generate", "AssumeRole")
 _BODY_LIMIT: Final = 1_000_000
 _KEY_IS_ACCOUNT: Final = 12
+_HALF_A_DAY: Final = 43_200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,8 @@ class Sandbox:
     `seed` makes IDs, orders and faults repeatable; `clock` gives the time (a callable, best a
     `Clock`); `page_size` ends every page early; `quotas` overrides defaults by the names of
     GetAccountSummary; `switches` says how to stand where sources disagree; `sleep` is how a latency
-    passes (by default the clock moves on, and nobody waits).
+    passes (by default the clock moves on, and nobody waits). With `enforce` (or `enforcing` set later)
+    policies decide who may do what; `organization` is the ID of the one that all accounts are in.
 
     `calls` counts the calls that were answered, by name; `mutating_calls` those among all carried out
     that change something; `requests` everything that came in, struck by a fault or not.
@@ -87,6 +91,8 @@ class Sandbox:
         quotas: Mapping[str, int] | None = None,
         switches: Switches | None = None,
         sleep: Callable[[float], object] | None = None,
+        enforce: bool = False,
+        organization: str | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.switches = switches or Switches()
@@ -95,6 +101,10 @@ class Sandbox:
         self.faults = Faults(seed=seed, clock=self.clock)
         self.world.delays = self.faults.delays
         self.sleep = sleep or self.advance
+        self.world.organization = organization
+        self.enforcing = enforce
+        self.buckets = Buckets(self.clock)
+        self.trail = Trail()
         self.calls: Counter[str] = Counter()
         self.requests: Counter[str] = Counter()
         self.mutating_calls: Counter[str] = Counter()
@@ -109,17 +119,24 @@ class Sandbox:
             self.world.account(account_id)
         return Account(self, account_id)
 
-    def session(self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None) -> boto3.Session:
+    def session(
+        self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None, *, mfa: bool = False
+    ) -> boto3.Session:
         """A boto3 session whose clients are answered by this sandbox, without sockets.
 
-        `caller` is the ARN, or `user/NAME`, or `role/NAME[/SESSION]`; None is the account's root.
+        `caller` is the ARN, or `user/NAME`, or `role/NAME[/SESSION]`; None is the account's root. With `mfa`
+        the caller has given a second factor. Clients made from the session with other keys are answered too.
         """
-        return make_session(self, self.credentials(account_id, caller))
+        return make_session(self, self.credentials(account_id, caller, mfa=mfa))
 
-    def credentials(self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None) -> Credentials:
-        """Fresh keys for a caller; see `session`."""
+    def credentials(
+        self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None, *, mfa: bool = False
+    ) -> Credentials:
+        """Fresh keys for a caller; see `session`. A second factor makes them temporary, as GetSessionToken."""
         with self._lock:
-            return sts.issue(self.world, self._caller(account_id, caller))
+            who = self._caller(account_id, caller)
+            temporary = mfa or isinstance(who, SessionCaller)
+            return sts.issue(self.world, who, seconds=_HALF_A_DAY if temporary else None, mfa=mfa)
 
     def serve(self, *, port: int = 0, host: str = "127.0.0.1") -> Server:
         """A context manager that serves the sandbox at its `.url`; port 0 is any free one. OSError if taken."""
@@ -168,17 +185,59 @@ class Sandbox:
             call = Call(world=self.world, account=account, caller=caller, name=name, params=dict(params))
             self.world.outside, before = True, self.world.outside
             try:
-                return calls.HANDLERS["iam"][name](call)
+                result = calls.HANDLERS["iam"][name](call)
             finally:
                 self.world.outside = before
+            self._remember(call, result)
+            return result
 
     # --- answering -------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Reply:
         """Answer one request of any service that the sandbox knows."""
         scope = request.scope
-        service = scope[2] if scope else "iam"
-        return self._answer_query(service if service in calls.HANDLERS else "iam", request)
+        match scope[2] if scope else "iam":
+            case "s3":
+                return self._answer_s3(request)
+            case "cloudtrail":
+                return self._answer_cloudtrail(request)
+            case "sts":
+                return self._answer_query("sts", request)
+            case _:
+                return self._answer_query("iam", request)
+
+    def _answer_s3(self, request: Request) -> Reply:
+        call = s3.read_call(request)
+        with self._lock:
+            try:
+                rule = self._struck(call.name, self._authenticated(request), request)
+            except IamError as error:
+                return s3.refusal(error.status, error.code, error.message)
+            reply = self.buckets.answer(call)
+            self.faults.after(rule)
+            self.calls[call.name] += 1
+        body = b"" if request.method == "HEAD" else reply.body
+        return replace(reply, body=body, headers={"Date": format_datetime(self.clock(), usegmt=True), **reply.headers})
+
+    def _answer_cloudtrail(self, request: Request) -> Reply:
+        action = request.headers.get("x-amz-target", "").rpartition(".")[2]
+        with self._lock:
+            try:
+                caller = self._authenticated(request)
+                rule = self._struck(action, caller, request)
+                answer = self._looked_up(action, caller, request)
+            except IamError as error:
+                return cloudtrail.reply({"__type": error.code, "message": error.message}, status=error.status)
+            self.faults.after(rule)
+            self.calls[action] += 1
+        return cloudtrail.reply(answer)
+
+    def _looked_up(self, action: str, caller: Caller, request: Request) -> dict[str, Any]:
+        if action != "LookupEvents":
+            raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
+        if request.scope and request.scope[1] not in cloudtrail.HOME.values():
+            return {"Events": []}
+        return self.trail.lookup(caller.account_id, cloudtrail.read_params(request.body), self.clock())
 
     def _answer_query(self, service: str, request: Request) -> Reply:
         request_id = self._request_id()
@@ -196,11 +255,14 @@ class Sandbox:
         operation = wire.operation_model(service, action)
         with self._lock:
             caller = self._authenticated(request)
+            known = self.world.credentials.get(request.scope[0]) if request.scope else None
             rule = self._struck(action, caller, request)
         if rule is not None and rule.kind is Kind.LATENCY:
             self.sleep(rule.seconds)  # not under the lock: others are answered meanwhile
         with self._lock:
-            return self._carried_out(service, request_id, operation=operation, form=form, caller=caller, rule=rule)
+            return self._carried_out(
+                service, request_id, operation=operation, form=form, caller=caller, known=known, rule=rule
+            )
 
     def _struck(self, action: str, caller: Caller, request: Request) -> Rule | None:
         self.requests[action] += 1
@@ -218,6 +280,7 @@ class Sandbox:
         operation: OperationModel,
         form: Mapping[str, str],
         caller: Caller,
+        known: Credentials | None,
         rule: Rule | None,
     ) -> str:
         action = operation.name
@@ -227,7 +290,7 @@ class Sandbox:
             params = wire.read(operation, form)
             account = self.world.account(caller.account_id)
             call = Call(world=self.world, account=account, caller=caller, name=action, params=params)
-            body = wire.write(operation, self._handle(service, call), request_id)
+            body = wire.write(operation, self._handle(service, call, known), request_id)
         except IamError:
             self.calls[action] += 1
             raise
@@ -236,19 +299,38 @@ class Sandbox:
         self.calls[action] += 1
         return body
 
-    def _handle(self, service: str, call: Call) -> Mapping[str, Any]:
+    def _handle(self, service: str, call: Call, credentials: Credentials | None) -> Mapping[str, Any]:
         handler = calls.HANDLERS[service].get(call.name)
         if handler is None:
             raise IamError("InvalidAction", f"The sandbox does not offer {call.name}.")
         error: str | None = None
         try:
-            return handler(call)
+            if self.enforcing:
+                authority.authorise(call, credentials)
+            result = handler(call)
         except IamError as refusal:
             error = refusal.code
             raise
         finally:
             if is_mutating(call.name):
                 self._record(call, error)
+        self._remember(call, result)
+        return result
+
+    def _remember(self, call: Call, result: Mapping[str, Any]) -> None:
+        if is_mutating(call.name):
+            self.trail.record(
+                Event(
+                    name=call.name,
+                    account=call.account.account_id,
+                    at=self.clock(),
+                    caller_arn=sts.caller_arn(self.world, call.caller),
+                    caller_id=sts.caller_user_id(call.caller),
+                    params=call.params,
+                    result=result,
+                    number=self.trail.count,
+                )
+            )
 
     def _record(self, call: Call, error: str | None) -> None:
         self.journal.append(
@@ -268,6 +350,8 @@ class Sandbox:
             raise IamError("MissingAuthenticationToken", "Request is missing Authentication Token")
         key = request.scope[0]
         known = self.world.credentials.get(key)
+        if known is None and self.enforcing:
+            raise IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
         if known is None:
             is_account = len(key) == _KEY_IS_ACCOUNT and key.isdecimal()
             return Root(account_id=key if is_account else DEFAULT_ACCOUNT)

@@ -28,12 +28,14 @@ class UserCaller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionCaller:
-    """A session of a role; `mfa` says whether its maker had a second factor."""
+    """A session of a role; `policies` are those passed to AssumeRole, which only limit, `tags` likewise."""
 
     account_id: str
     role_id: str
     role_name: str
     session_name: str
+    policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,8 @@ Caller = Root | UserCaller | SessionCaller | AwsItself
 class Credentials:
     """A key and whose it is. `expires` is None for long-term keys; `made` is when CreateAccessKey gave it.
 
-    Keys that the sandbox handed out by itself have no `made`: no call lists them, none counts them.
+    `mfa_at` is when a second factor was given. Keys that the sandbox handed out by itself have no `made`:
+    no call lists them, none counts them.
     """
 
     access_key_id: str
@@ -59,4 +62,5 @@ class Credentials:
     caller: Caller
     expires: datetime | None = None
     made: datetime | None = None
+    mfa_at: datetime | None = None
     active: bool = True

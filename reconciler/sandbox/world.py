@@ -96,6 +96,7 @@ class World:
         self.page_size: int | None = None
         self.delays = Delays()
         self.outside = False
+        self.organization: str | None = None
         self._quotas = dict(quotas)
         self._owners: dict[str, AccountState] = {}
 

@@ -23,16 +23,16 @@ _MANY_VERSIONS: Final = (
 )
 
 
-def lookup(call: Call, arn: str) -> ManagedPolicy | None:
+def lookup(tables: Tables, arn: str) -> ManagedPolicy | None:
     """The policy with this ARN, the account's or AWS's."""
-    return call.tables.policies.by_key(arn) or moto_contact.aws_managed_policy(arn)
+    return tables.policies.by_key(arn) or moto_contact.aws_managed_policy(arn)
 
 
 def policy_at(call: Call, arn: str) -> ManagedPolicy:
     """The policy with this ARN, or the error of the calls about policies."""
     if not _POLICY_ARN.fullmatch(arn):
         raise invalid_arn(arn)
-    found = lookup(call, arn)
+    found = lookup(call.tables, arn)
     if found is None:
         raise IamError("NoSuchEntity", f"Policy {arn} was not found.")
     return found
@@ -50,7 +50,7 @@ def attachable(call: Call, arn: str) -> ManagedPolicy:
     """The policy to attach. Policies of service-linked roles are PolicyNotAttachable."""
     if not _POLICY_ARN.fullmatch(arn):
         raise invalid_arn(arn)
-    found = lookup(call, arn)
+    found = lookup(call.tables, arn)
     if found is None:
         raise IamError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.")
     if ":policy/aws-service-role/" in arn:
@@ -64,7 +64,7 @@ def check_boundary(call: Call, arn: str | None) -> None:
         return
     if not _POLICY_ARN.fullmatch(arn):
         raise IamError("InvalidInput", f"ARN {arn} is not valid.")
-    if lookup(call, arn) is None:
+    if lookup(call.tables, arn) is None:
         raise IamError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.")
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from reconciler.sandbox import principals
+from reconciler.sandbox import documents, principals
 from reconciler.sandbox.callers import Caller, Credentials, SessionCaller, UserCaller
 from reconciler.sandbox.calls.handler import Handler, Result
+from reconciler.sandbox.calls.policies import lookup
 from reconciler.sandbox.entities import Role
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.world import AccountState, Call, World
@@ -87,8 +88,14 @@ def _check_duration(call: Call, role: Role, duration: int) -> None:
 
 
 def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Result:
-    session = call.text("RoleSessionName")
-    caller = SessionCaller(account_id=owner.account_id, role_id=role.role_id, role_name=role.name, session_name=session)
+    caller = SessionCaller(
+        account_id=owner.account_id,
+        role_id=role.role_id,
+        role_name=role.name,
+        session_name=call.text("RoleSessionName"),
+        policies=_session_policies(call, owner),
+        tags=tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ())),
+    )
     issued = issue(call.world, caller, seconds=duration)
     return {
         "Credentials": _credentials_view(issued),
@@ -97,6 +104,14 @@ def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Resu
             "Arn": caller_arn(call.world, caller),
         },
     }
+
+
+def _session_policies(call: Call, owner: AccountState) -> tuple[str, ...]:
+    inline = [call.text("Policy")] if "Policy" in call.params else []
+    for text in inline:
+        documents.parse_permissions(text)
+    found = [lookup(owner.tables, entry["arn"]) for entry in call.params.get("PolicyArns", ())]
+    return (*inline, *(policy.document for policy in found if policy))
 
 
 def _credentials_view(issued: Credentials) -> dict[str, Any]:
@@ -108,8 +123,8 @@ def _credentials_view(issued: Credentials) -> dict[str, Any]:
     }
 
 
-def issue(world: World, caller: Caller, *, seconds: int | None = None) -> Credentials:
-    """Make credentials for a caller: long-term without `seconds`, else temporary."""
+def issue(world: World, caller: Caller, *, seconds: int | None = None, mfa: bool = False) -> Credentials:
+    """Make credentials for a caller: long-term without `seconds`, else temporary; `mfa`: with a second factor."""
     temporary = seconds is not None
     key = world.ids.new("ASIA" if temporary else "AKIA", caller.account_id)
     issued = Credentials(
@@ -118,6 +133,7 @@ def issue(world: World, caller: Caller, *, seconds: int | None = None) -> Creden
         session_token=f"token-of-{key}" if temporary else None,
         caller=caller,
         expires=world.clock() + timedelta(seconds=seconds) if seconds is not None else None,
+        mfa_at=world.clock() if mfa else None,
     )
     world.credentials[key] = issued
     return issued

@@ -1,0 +1,291 @@
+"""As much of S3 as keeps a file and a lock: buckets, objects, conditional writes.
+
+moto's S3 keeps its buckets in one place per process and its dates by the real clock; two sandboxes would
+see each other's buckets, and a lease could not be made to run out. Here both belong to the sandbox.
+Conditions hold as S3 documents them (Amazon S3 User Guide, conditional-writes and conditional-deletes).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+from reconciler.sandbox.http import Reply, Request
+from reconciler.sandbox.wire import timestamp
+
+_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
+_VIRTUAL_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-].*amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEPT_HEADERS: Final = ("content-type", "content-encoding", "cache-control")
+_PAGE: Final = 1000
+
+
+class S3Error(Exception):
+    """A refusal of S3."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object; `headers` are given back with it."""
+
+    body: bytes
+    etag: str
+    modified: datetime
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Call:
+    """A request, read: `name` is the operation; a bucket without a key is about the bucket."""
+
+    name: str
+    bucket: str
+    key: str
+    query: Mapping[str, list[str]]
+    request: Request
+
+
+@dataclass
+class Buckets:
+    """All buckets of one sandbox. `clock` gives the dates."""
+
+    clock: Callable[[], datetime]
+    objects: dict[str, dict[str, StoredObject]] = field(default_factory=dict)
+
+    def answer(self, call: S3Call) -> Reply:
+        """Carry out a call; what S3 refuses is a reply too."""
+        try:
+            return _OPERATIONS[call.name](self, call)
+        except S3Error as error:
+            return refusal(error.status, error.code, error.message)
+
+    def bucket(self, call: S3Call) -> dict[str, StoredObject]:
+        """The bucket's objects, or NoSuchBucket."""
+        if call.bucket not in self.objects:
+            raise S3Error(404, "NoSuchBucket", "The specified bucket does not exist")
+        return self.objects[call.bucket]
+
+    def stored(self, call: S3Call) -> StoredObject:
+        """The object, or NoSuchKey."""
+        found = self.bucket(call).get(call.key)
+        if found is None:
+            raise S3Error(404, "NoSuchKey", "The specified key does not exist.")
+        return found
+
+
+def refusal(status: int, code: str, message: str) -> Reply:
+    """A reply that is an error."""
+    return _xml(f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>", status=status)
+
+
+def read_call(request: Request) -> S3Call:
+    """What a request asks of S3."""
+    address = urlsplit(request.url)
+    bucket, key = _place(request.headers.get("host") or address.netloc, unquote(address.path))
+    query = parse_qs(address.query, keep_blank_values=True)
+    return S3Call(name=_name(request.method, bucket, key, query), bucket=bucket, key=key, query=query, request=request)
+
+
+def _place(host: str, path: str) -> tuple[str, str]:
+    virtual = _VIRTUAL_HOST.fullmatch(host.partition(":")[0])
+    if virtual is not None:
+        return virtual["bucket"], path[1:]
+    bucket, _, key = path[1:].partition("/")
+    return bucket, key
+
+
+def _name(method: str, bucket: str, key: str, query: Mapping[str, list[str]]) -> str:
+    match method, bool(bucket), bool(key):
+        case "GET", False, _:
+            return "ListBuckets"
+        case "GET", True, False if "location" in query:
+            return "GetBucketLocation"
+        case "GET", True, False if "versioning" in query:
+            return "GetBucketVersioning"
+        case "GET", True, False:
+            return "ListObjectsV2"
+        case "PUT", True, False if not query:
+            return "CreateBucket"
+        case "HEAD" | "DELETE", True, False:
+            return f"{method.title()}Bucket"
+        case "GET" | "HEAD" | "PUT" | "DELETE", True, True if not query.keys() - {"x-id"}:
+            return f"{method.title()}Object"
+        case _:
+            return "NotImplemented"
+
+
+# --- operations ----------------------------------------------------------------------------------
+
+
+def _create_bucket(buckets: Buckets, call: S3Call) -> Reply:
+    if not _BUCKET.fullmatch(call.bucket):
+        raise S3Error(400, "InvalidBucketName", "The specified bucket is not valid.")
+    if call.bucket in buckets.objects:
+        text = "Your previous request to create the named bucket succeeded and you already own it."
+        raise S3Error(409, "BucketAlreadyOwnedByYou", text)
+    buckets.objects[call.bucket] = {}
+    return Reply(status=200, body=b"", headers={"Location": f"/{call.bucket}"})
+
+
+def _head_bucket(buckets: Buckets, call: S3Call) -> Reply:
+    buckets.bucket(call)
+    return Reply(status=200, body=b"", headers={"x-amz-bucket-region": "us-east-1"})
+
+
+def _delete_bucket(buckets: Buckets, call: S3Call) -> Reply:
+    if buckets.bucket(call):
+        raise S3Error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
+    del buckets.objects[call.bucket]
+    return Reply(status=204, body=b"")
+
+
+def _list_buckets(buckets: Buckets, _: S3Call) -> Reply:
+    names = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in sorted(buckets.objects))
+    return _xml(f'<ListAllMyBucketsResult xmlns="{_NAMESPACE}"><Buckets>{names}</Buckets></ListAllMyBucketsResult>')
+
+
+def _get_bucket_location(buckets: Buckets, call: S3Call) -> Reply:
+    buckets.bucket(call)
+    return _xml(f'<LocationConstraint xmlns="{_NAMESPACE}"/>')
+
+
+def _get_bucket_versioning(buckets: Buckets, call: S3Call) -> Reply:
+    buckets.bucket(call)
+    return _xml(f'<VersioningConfiguration xmlns="{_NAMESPACE}"/>')
+
+
+def _list_objects(buckets: Buckets, call: S3Call) -> Reply:
+    prefix = call.query.get("prefix", [""])[0]
+    after = call.query.get("continuation-token", call.query.get("start-after", [""]))[0]
+    limit = min(int(call.query.get("max-keys", [str(_PAGE)])[0]), _PAGE)
+    held = buckets.bucket(call)
+    keys = [key for key in sorted(held) if key.startswith(prefix) and key > after]
+    shown = keys[:limit]
+    more = f"<NextContinuationToken>{escape(shown[-1])}</NextContinuationToken>" if len(keys) > limit else ""
+    body = "".join(_listed(key, held[key]) for key in shown)
+    return _xml(
+        f'<ListBucketResult xmlns="{_NAMESPACE}"><Name>{call.bucket}</Name><Prefix>{quote(prefix)}</Prefix>'
+        f"<EncodingType>url</EncodingType><KeyCount>{len(shown)}</KeyCount><MaxKeys>{limit}</MaxKeys>"
+        f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{body}</ListBucketResult>"
+    )
+
+
+def _listed(key: str, stored: StoredObject) -> str:
+    return (
+        f"<Contents><Key>{quote(key)}</Key><LastModified>{timestamp(stored.modified)}</LastModified>"
+        f"<ETag>{escape(stored.etag)}</ETag><Size>{len(stored.body)}</Size>"
+        f"<StorageClass>STANDARD</StorageClass></Contents>"
+    )
+
+
+def _put_object(buckets: Buckets, call: S3Call) -> Reply:
+    bucket, headers = buckets.bucket(call), call.request.headers
+    before = bucket.get(call.key)
+    if headers.get("if-none-match") == "*" and before is not None:
+        raise _precondition_failed()
+    _check_match(before, headers)
+    body = _payload(call.request)
+    etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+    kept = {name: value for name, value in headers.items() if name in _KEPT_HEADERS or name.startswith("x-amz-meta-")}
+    if kept.get("content-encoding") == "aws-chunked":
+        del kept["content-encoding"]
+    bucket[call.key] = StoredObject(body=body, etag=etag, modified=buckets.clock(), headers=kept)
+    return Reply(status=200, body=b"", headers={"ETag": etag})
+
+
+def _check_match(before: StoredObject | None, headers: Mapping[str, str]) -> None:
+    wanted = headers.get("if-match")
+    if wanted is None:
+        return
+    if before is None:
+        raise S3Error(404, "NoSuchKey", "The specified key does not exist.")
+    if wanted.strip('"') not in ("*", before.etag.strip('"')):
+        raise _precondition_failed()
+
+
+def _precondition_failed() -> S3Error:
+    return S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+
+
+def _get_object(buckets: Buckets, call: S3Call) -> Reply:
+    stored = buckets.stored(call)
+    _check_match(stored, call.request.headers)
+    headers = _object_headers(stored)
+    if call.request.headers.get("if-none-match", "").strip('"') == stored.etag.strip('"'):
+        return Reply(status=304, body=b"", headers={"ETag": stored.etag})
+    if call.request.method == "HEAD":
+        return Reply(status=200, body=b"", headers=headers)
+    return Reply(status=200, body=stored.body, headers=headers)
+
+
+def _object_headers(stored: StoredObject) -> dict[str, str]:
+    return {
+        "Content-Type": "binary/octet-stream",
+        **{name.title(): value for name, value in stored.headers.items()},
+        "ETag": stored.etag,
+        "Last-Modified": format_datetime(stored.modified, usegmt=True),
+        "Content-Length": str(len(stored.body)),
+    }
+
+
+def _delete_object(buckets: Buckets, call: S3Call) -> Reply:
+    bucket = buckets.bucket(call)
+    before = bucket.get(call.key)
+    if before is not None:
+        _check_match(before, call.request.headers)
+        del bucket[call.key]
+    return Reply(status=204, body=b"")
+
+
+def _not_implemented(_: Buckets, call: S3Call) -> Reply:
+    raise S3Error(501, "NotImplemented", f"The sandbox's S3 does not offer {call.request.method} with this query.")
+
+
+_OPERATIONS: Final[Mapping[str, Callable[[Buckets, S3Call], Reply]]] = {
+    "CreateBucket": _create_bucket,
+    "HeadBucket": _head_bucket,
+    "DeleteBucket": _delete_bucket,
+    "ListBuckets": _list_buckets,
+    "GetBucketLocation": _get_bucket_location,
+    "GetBucketVersioning": _get_bucket_versioning,
+    "ListObjectsV2": _list_objects,
+    "PutObject": _put_object,
+    "GetObject": _get_object,
+    "HeadObject": _get_object,
+    "DeleteObject": _delete_object,
+    "NotImplemented": _not_implemented,
+}
+
+
+def _xml(body: str, *, status: int = 200) -> Reply:
+    declared = '<?xml version="1.0" encoding="UTF-8"?>' + body
+    return Reply(status=status, body=declared.encode(), headers={"Content-Type": "application/xml"})
+
+
+def _payload(request: Request) -> bytes:
+    """The object itself: botocore may wrap it in chunks with a checksum behind them."""
+    if "aws-chunked" not in request.headers.get("content-encoding", ""):
+        return request.body
+    parts, rest = [], request.body
+    while rest:
+        line, _, rest = rest.partition(b"\r\n")
+        try:
+            size = int(line.split(b";")[0], 16)
+        except ValueError:
+            raise S3Error(400, "IncompleteBody", "The request body is not in chunks.") from None
+        if size == 0:
+            break
+        parts.append(rest[:size])
+        rest = rest[size + 2 :]
+    return b"".join(parts)

@@ -12,7 +12,8 @@ from reconciler.model.diagnostic import Code
 from reconciler.model.policy import listed, text_of
 
 _PLAIN = (
-    "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", "StringLike", "StringNotLike",
+    "StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase",
+    "StringLike", "StringNotLike",
     "NumericEquals", "NumericNotEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan",
     "NumericGreaterThanEquals",
     "DateEquals", "DateNotEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals",
@@ -72,17 +73,11 @@ def _wrong_value(operator: str, value: str) -> str | None:
         return None
     name = plain_operator(operator) or ""
     if name in {"Bool", "Null"}:
-        return (
-            None if value.lower() in TRUTH else f'{operator} compares with true or false, not with "{value}".'
-        )
+        return None if value.lower() in TRUTH else f'{operator} compares with true or false, not with "{value}".'
     if name.startswith("Numeric"):
         return None if NUMERIC.fullmatch(value) else f'{operator} compares with a number, not with "{value}".'
     if name.endswith("IpAddress"):
-        return (
-            None
-            if _is_network(value)
-            else f'{operator} compares with an IP address or range, not with "{value}".'
-        )
+        return None if _is_network(value) else f'{operator} compares with an IP address or range, not with "{value}".'
     return None
 
 

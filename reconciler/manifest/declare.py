@@ -6,7 +6,6 @@ another partition or account, an attachment that is named twice, the size of a t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -43,15 +42,11 @@ def declare(
     A document without `account` belongs to `default_account`, the one that the credentials belong to. `names` are what
     lives in the account; offline there are none. Of two objects with one name the first counts.
     """
-    documents = [
-        found for found in manifests.documents if (found.manifest.account or default_account) == account
-    ]
+    documents = [found for found in manifests.documents if (found.manifest.account or default_account) == account]
     declaring = _Declaring(_resolver(documents, account, partition, names or Names()))
     for document in documents:
         declaring.take(document)
-    desired = Desired(
-        account=account, partition=partition, objects=declaring.objects, removals=declaring.removals
-    )
+    desired = Desired(account=account, partition=partition, objects=declaring.objects, removals=declaring.removals)
     return desired, declaring.diagnostics
 
 
@@ -100,9 +95,7 @@ def _resolver(documents: Iterable[Document], account: str, partition: str, livin
             case RoleManifest(name=name, path=path):
                 roles[name] = iam_arn(partition=partition, account=account, kind="role", path=path, name=name)
             case ManagedPolicyManifest(name=name, path=path):
-                policies[name] = iam_arn(
-                    partition=partition, account=account, kind="policy", path=path, name=name
-                )
+                policies[name] = iam_arn(partition=partition, account=account, kind="policy", path=path, name=name)
             case RemovedManifest():
                 continue
     declared = Names(roles=roles, policies=policies)
@@ -140,8 +133,7 @@ class _Declaring:
 
     def _role(self, document: Document, manifest: RoleManifest) -> Declaration:
         trust = self._trust(document, manifest)
-        for problem in (*self._reference_problems(manifest), *_trust_size_problems(trust, manifest)):
-            self.diagnostics.append(document.diagnostic(problem))
+        self.diagnostics += map(document.diagnostic, self._reference_problems(manifest))
         role = Role(
             partition=self.names.partition,
             account=self.names.account,
@@ -152,12 +144,8 @@ class _Declaring:
             max_session_duration=manifest.max_session_duration,
             permissions_boundary=self._boundary(manifest),
             tags=manifest.tags,
-            managed_policies=frozenset(
-                self.names.arn(Kind.POLICY, name) for name in manifest.managed_policies
-            ),
-            inline_policies={
-                name: document.policies[f"inline_policies/{name}"] for name in manifest.inline_policies
-            },
+            managed_policies=frozenset(self.names.arn(Kind.POLICY, name) for name in manifest.managed_policies),
+            inline_policies={name: document.policies[f"inline_policies/{name}"] for name in manifest.inline_policies},
         )
         return Declaration(
             value=role,
@@ -179,9 +167,7 @@ class _Declaring:
             description=manifest.description,
             tags=manifest.tags,
         )
-        return Declaration(
-            value=policy, place=document.place, places=document.places, lifecycle=_lifecycle(manifest)
-        )
+        return Declaration(value=policy, place=document.place, places=document.places, lifecycle=_lifecycle(manifest))
 
     def _boundary(self, manifest: RoleManifest) -> str | None:
         if manifest.permissions_boundary in {None, NO_BOUNDARY}:
@@ -191,9 +177,13 @@ class _Declaring:
     def _trust(self, document: Document, manifest: RoleManifest) -> PolicyDocument:
         written = document.policies.get("trust_policy")
         trust = written or PolicyDocument(Translator(self.names).document(manifest.trust or []))
-        if re.search(rf'"arn:(?!{self.names.partition}:)', trust.text):
-            for problem in self._foreign_principals(trust, manifest):
-                self.diagnostics.append(document.diagnostic(problem))
+        shown = repr(trust.source)  # much cheaper than JSON, which is never twice as long
+        problems: list[Problem] = []
+        if shown.count("arn:") != shown.count(f"arn:{self.names.partition}:"):
+            problems += self._foreign_principals(trust, manifest)
+        if 2 * len(shown) > TRUST_SIZE and trust.size > TRUST_SIZE:
+            problems.append(_trust_size_problem(trust, manifest))
+        self.diagnostics += map(document.diagnostic, problems)
         return trust
 
     def _foreign_principals(self, trust: PolicyDocument, manifest: RoleManifest) -> Iterator[Problem]:
@@ -223,9 +213,7 @@ class _Declaring:
         if arn is None:
             return
         if arn.partition != self.names.partition:
-            yield Problem(
-                path, Code.RM115, f"{policy} is not in the role's partition, {self.names.partition}."
-            )
+            yield Problem(path, Code.RM115, f"{policy} is not in the role's partition, {self.names.partition}.")
         elif arn.account not in {"aws", self.names.account} and self.names.account != NOWHERE:
             message = f"{policy} belongs to account {arn.account}; a role has policies of its own account or of AWS."
             yield Problem(path, Code.RM113, message)
@@ -249,14 +237,10 @@ def _declared_twice(document: Document, first: Document) -> Problem:
     key = "address" if isinstance(mine, RemovedManifest) else "name"
     at = first.places["address" if isinstance(other, RemovedManifest) else "name"]
     if isinstance(mine, RemovedManifest) is not isinstance(other, RemovedManifest):
-        return Problem(
-            (key,), Code.RM112, f"{mine.address} is declared and removed: the other place is {at}."
-        )
+        return Problem((key,), Code.RM112, f"{mine.address} is declared and removed: the other place is {at}.")
     if mine.address == other.address:
         return Problem((key,), Code.RM112, f"{mine.address} is declared twice: the other place is {at}.")
-    message = (
-        f"{mine.address} and {other.address} differ only by case, which IAM ignores: the other place is {at}."
-    )
+    message = f"{mine.address} and {other.address} differ only by case, which IAM ignores: the other place is {at}."
     return Problem((key,), Code.RM112, message)
 
 
@@ -264,13 +248,10 @@ def _lifecycle(manifest: RoleManifest | ManagedPolicyManifest) -> Lifecycle:
     return Lifecycle(prevent_destroy=manifest.prevent_destroy, retain=manifest.deletion_policy == "retain")
 
 
-def _trust_size_problems(trust: PolicyDocument, manifest: RoleManifest) -> Iterator[Problem]:
-    if len(trust.text) <= TRUST_SIZE or trust.size <= TRUST_SIZE:
-        return
+def _trust_size_problem(trust: PolicyDocument, manifest: RoleManifest) -> Problem:
     path: Path = ("trust",) if manifest.trust is not None else ("trust_policy",)
     if trust.size > LARGEST_TRUST_SIZE:
-        message = f"The trust policy has {trust.size} characters; no account can take more than {LARGEST_TRUST_SIZE}."
-        yield Problem(path, Code.RC301, message, at_key=True)
-    else:
-        message = f"The trust policy has {trust.size} characters; an account takes {TRUST_SIZE} unless it was given more."
-        yield Problem(path, Code.RC301, message, at_key=True, severity=Severity.WARNING)
+        message = f"The trust policy has {trust.size} characters; no account takes more than {LARGEST_TRUST_SIZE}."
+        return Problem(path, Code.RC301, message, at_key=True)
+    message = f"The trust policy has {trust.size} characters; an account takes {TRUST_SIZE} unless given more."
+    return Problem(path, Code.RC301, message, at_key=True, severity=Severity.WARNING)

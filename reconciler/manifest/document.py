@@ -1,22 +1,27 @@
 """The grammar of policy documents, as IAM checks it when one is saved, for trust policies and identity policies.
 
-Neither stricter nor laxer than IAM where that is known (IAM User Guide, reference_policies_grammar and the pages on each
-element; access-analyzer-reference-policy-checks), and the safe reading where it is not: a trust policy that allows `sts:*`
-or an action that its principal can never call is refused here. Who is meant by a principal is in `principals`.
+Neither stricter nor laxer than IAM where that is known (IAM User Guide, reference_policies_grammar and the pages on
+each element; access-analyzer-reference-policy-checks), and the safe reading where it is not: a trust policy that
+allows `sts:*` or an action that its principal can never call is refused here. Who is meant by a principal is in
+`principals`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from itertools import chain
+from typing import TypeAlias
 
 from reconciler.manifest.conditions import condition_problems
 from reconciler.manifest.reading import Path, Problem, Value
 from reconciler.manifest.schema import describe, did_you_mean
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION, OLD_VERSION, PolicyDocument
+
+Wrong: TypeAlias = tuple[str, str | None]  # a message and a remedy
+Judge: TypeAlias = Callable[[str], Wrong | None]
 
 
 class Use(Enum):
@@ -31,6 +36,8 @@ ELEMENTS = (
 )  # fmt: skip
 TOP_ELEMENTS = {Use.TRUST: ("Version", "Id", "Statement"), Use.IDENTITY: ("Version", "Statement")}
 FORBIDDEN = {Use.TRUST: ("Resource", "NotResource"), Use.IDENTITY: ("Principal", "NotPrincipal")}
+EFFECTS = ("Allow", "Deny")
+ALLOWED = {use: frozenset(ELEMENTS) - set(FORBIDDEN[use]) for use in Use}
 SID = re.compile(r"[A-Za-z0-9]*")
 ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 NOT_TAKEN = re.compile(r"[^\t\n\r\x20-\xff]")
@@ -50,14 +57,17 @@ TRUST_ACTIONS = {
 
 
 def document_problems(document: PolicyDocument, use: Use) -> Iterator[Problem]:
-    """Yield where IAM would refuse a document, by path from its top; its size is judged elsewhere."""
+    """Yield where IAM would refuse a document, by path from its top; size and characters are judged apart."""
     source = document.source
     if not isinstance(source, Mapping):
         return
     yield from _top_problems(source, use)
     yield from _statements_problems(source.get("Statement"), use)
-    if not document.text.isascii():
-        yield from _character_problems(source, ())
+
+
+def character_problems(document: PolicyDocument) -> Iterator[Problem]:
+    """Yield each text with a character beyond Latin-1, which IAM's API does not take (policyDocumentType)."""
+    yield from _character_problems(document.source, ())
 
 
 def _top_problems(source: Mapping[str, Value], use: Use) -> Iterator[Problem]:
@@ -116,19 +126,20 @@ def _list_problems(statements: list[Value], use: Use) -> Iterator[Problem]:
 
 def statement_problems(statement: Mapping[str, Value], use: Use) -> Iterator[Problem]:
     """Yield where IAM would refuse one statement, by path from it."""
-    yield from _element_problems(statement, use)
-    if statement.get("Effect") not in {"Allow", "Deny"}:
+    if not statement.keys() <= ALLOWED[use]:
+        yield from _element_problems(statement, use)
+    if statement.get("Effect") not in EFFECTS:
         yield _effect_problem(statement)
     sid = statement.get("Sid", "")
     if not isinstance(sid, str) or not SID.fullmatch(sid):
         yield refused(("Sid",), "A Sid has letters and digits only.")
-    yield from _one_of(statement, "Action", "NotAction")
     if use is Use.IDENTITY:
-        yield from _one_of(statement, "Resource", "NotResource")
-        yield from _resource_problems(statement)
-        yield from _action_problems(statement)
+        yield from _one_of(statement, ("Action", "NotAction"), _not_an_action)
+        yield from _one_of(statement, ("Resource", "NotResource"), _not_a_resource)
     else:
-        yield from _trust_statement_problems(statement)
+        yield from _one_of(statement, ("Action", "NotAction"), _not_a_trust_action)
+        if "NotAction" in statement:
+            yield refused(("NotAction",), "A trust policy names the actions that it allows.", at_key=True)
     if "Condition" in statement:
         yield from condition_problems(statement["Condition"])
 
@@ -138,8 +149,6 @@ def _element_problems(statement: Mapping[str, Value], use: Use) -> Iterator[Prob
         if key not in ELEMENTS:
             yield unknown_element(key, ELEMENTS, "a statement")
         elif key in FORBIDDEN[use]:
-            if key == "NotPrincipal" and use is Use.TRUST:
-                continue
             yield refused((key,), f"{use.value.capitalize()} has no `{key}`.", at_key=True)
 
 
@@ -152,33 +161,53 @@ def _effect_problem(statement: Mapping[str, Value]) -> Problem:
     )
 
 
-EFFECTS = ("Allow", "Deny")
+def _one_of(statement: Mapping[str, Value], pair: tuple[str, str], judge: Judge) -> Iterator[Problem]:
+    """Yield a problem unless exactly one of two elements is there, and names something; `judge` judges each text."""
+    found = [element for element in pair if element in statement]
+    if len(found) > 1:
+        yield refused((pair[1],), f"A statement has `{pair[0]}` or `{pair[1]}`, never both.", at_key=True)
+    elif not found:
+        yield refused((), f"`{pair[0]}` is missing in this statement.")
+    for element in found:
+        yield from _text_problems(statement[element], (element,), judge)
 
 
-def _one_of(statement: Mapping[str, Value], one: str, other: str) -> Iterator[Problem]:
-    """Yield a problem unless exactly one of two elements is there, with text or a list of texts that names something."""
-    if one in statement and other in statement:
-        yield refused((other,), f"A statement has `{one}` or `{other}`, never both.", at_key=True)
-    elif one not in statement and other not in statement:
-        yield refused((), f"`{one}` is missing in this statement.")
-    for element in (one, other):
-        if element in statement:
-            yield from text_problems(statement[element], (element,))
-
-
-def text_problems(value: Value, path: Path) -> Iterator[Problem]:
-    """Yield a problem unless a value is text or a list of texts, at least one."""
+def _text_problems(value: Value, path: Path, judge: Judge) -> Iterator[Problem]:
     if isinstance(value, str):
-        return
-    if not isinstance(value, list) or not value:
-        yield refused(
-            path,
-            f"`{path[-1]}` is text or a list of texts, not {describe(value) if value != [] else 'empty'}.",
-        )
-        return
-    for index, item in enumerate(value):
-        if not isinstance(item, str):
-            yield refused((*path, index), f"`{path[-1]}` lists texts, not {describe(item)}.")
+        if wrong := judge(value):
+            yield refused(path, *wrong)
+    elif not isinstance(value, list) or not value:
+        found = "an empty list" if value == [] else describe(value)
+        yield refused(path, f"`{path[-1]}` is text or a list of texts, not {found}.")
+    else:
+        for index, item in enumerate(value):
+            if not isinstance(item, str):
+                yield refused((*path, index), f"`{path[-1]}` lists texts, not {describe(item)}.")
+            elif wrong := judge(item):
+                yield refused((*path, index), *wrong)
+
+
+def _not_an_action(action: str) -> Wrong | None:
+    return None if ACTION.fullmatch(action) else (f'"{action}" is not an action: that is SERVICE:Action, or *.', None)
+
+
+def _not_a_resource(resource: str) -> Wrong | None:
+    if resource.startswith(("arn:", "*", "?", "${")):
+        return None
+    return f'"{resource}" is not a resource: that is an ARN, or *.', None
+
+
+def _not_a_trust_action(action: str) -> Wrong | None:
+    if action.lower() in TRUST_ACTIONS:
+        return None
+    remedy = did_you_mean(action, TRUST_ACTIONS.values()) or f"The actions are {', '.join(TRUST_ACTIONS.values())}."
+    return f"A trust policy allows the AssumeRole actions of STS only, not {action}.", remedy
+
+
+def trust_action_problems(path: Path, action: str) -> Iterator[Problem]:
+    """Yield a problem where a trust policy cannot have an action."""
+    if wrong := _not_a_trust_action(action):
+        yield refused(path, *wrong)
 
 
 def texts(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
@@ -191,48 +220,16 @@ def texts(value: Value, path: Path) -> Iterator[tuple[Path, str]]:
                 yield (*path, index), item
 
 
-def _action_problems(statement: Mapping[str, Value]) -> Iterator[Problem]:
-    for element in ("Action", "NotAction"):
-        for path, action in texts(statement.get(element), (element,)):
-            if not ACTION.fullmatch(action):
-                yield refused(path, f'"{action}" is not an action: that is SERVICE:Action, or *.')
-
-
-def _resource_problems(statement: Mapping[str, Value]) -> Iterator[Problem]:
-    for element in ("Resource", "NotResource"):
-        for path, resource in texts(statement.get(element), (element,)):
-            if not resource.startswith(("arn:", "*", "?", "${")):
-                yield refused(path, f'"{resource}" is not a resource: that is an ARN, or *.')
-
-
-def _trust_statement_problems(statement: Mapping[str, Value]) -> Iterator[Problem]:
-    if "NotAction" in statement:
-        yield refused(("NotAction",), "A trust policy names the actions that it allows.", at_key=True)
-    for path, action in texts(statement.get("Action"), ("Action",)):
-        if action.lower() not in TRUST_ACTIONS:
-            yield trust_action_problem(path, action)
-
-
-def trust_action_problem(path: Path, action: str) -> Problem:
-    """Return what to say of an action that a trust policy cannot have."""
-    remedy = (
-        did_you_mean(action, TRUST_ACTIONS.values())
-        or f"The actions are {', '.join(TRUST_ACTIONS.values())}."
-    )
-    return refused(path, f"A trust policy allows the AssumeRole actions of STS only, not {action}.", remedy)
-
-
 def _character_problems(value: Value, path: Path) -> Iterator[Problem]:
-    """Yield each text with a character beyond Latin-1, which IAM's API does not take (policyDocumentType)."""
     match value:
         case str():
             if found := NOT_TAKEN.search(value):
                 yield refused(path, f"IAM does not take U+{ord(found[0]):04X} in a policy: Latin-1 only.")
         case dict():
             for key, item in value.items():
-                yield from chain(
-                    _character_problems(key, (*path, key)), _character_problems(item, (*path, key))
-                )
+                yield from chain(_character_problems(key, (*path, key)), _character_problems(item, (*path, key)))
         case list():
             for index, item in enumerate(value):
                 yield from _character_problems(item, (*path, index))
+        case _:
+            return

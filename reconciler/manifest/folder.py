@@ -1,8 +1,8 @@
 """From a folder to texts: which files are manifests, in an order that is always the same.
 
-`.yaml`, `.yml` and `.json` are read at any depth; hidden entries and README.md are skipped; any other file is a warning.
-Nothing outside of the folder is ever read, nothing is waited for (a pipe), and a file that cannot be read is an error,
-never a role less.
+`.yaml`, `.yml` and `.json` are read at any depth; hidden entries and README.md are skipped; any other file is a
+warning. Nothing outside of the folder is ever read, nothing is waited for (a pipe), and a file that cannot be read is
+an error, never a role less.
 """
 
 from __future__ import annotations
@@ -31,17 +31,15 @@ class Folder:
 
     def read(self) -> Iterator[Source | Diagnostic]:
         """Yield every manifest as text, and all that is wrong with the rest, sorted by name at every depth."""
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):  # noqa: PTH112  it never raises
             yield self._refused()
             return
         yield from self._read_below(str(self.path))
 
     def _refused(self) -> Diagnostic:
         shown = self.shown(str(self.path))
-        if self.path.exists():
-            return Diagnostic(
-                Code.RM101, f"{shown} is not a folder.", help="Name the folder that holds the manifests."
-            )
+        if os.path.lexists(self.path):
+            return Diagnostic(Code.RM101, f"{shown} is not a folder.", help="Name the folder that holds the manifests.")
         remedy = "Create it, or name another with --manifests."
         return Diagnostic(Code.RM101, f"There is no folder {shown} to read manifests from.", help=remedy)
 
@@ -98,9 +96,7 @@ class Folder:
         if not target.is_relative_to(self.path.resolve()):
             return _about(shown, Code.RM102, f"{shown} is a link that leads out of the manifests.")
         if target.is_dir():
-            return _about(
-                shown, Code.RM102, f"{shown} is a link to a folder: what is in it would be read twice."
-            )
+            return _about(shown, Code.RM102, f"{shown} is a link to a folder: what is in it would be read twice.")
         return None
 
     def _read_file(self, path: str, shown: str) -> Source | Diagnostic:

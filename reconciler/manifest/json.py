@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # public, and missing in its types
 from typing import Any, NoReturn
 
 from reconciler.manifest.reading import (
@@ -158,6 +158,7 @@ class _Reader:
 
     def _string(self) -> str:
         mark = self._mark()
+        text: str
         try:
             text, self._at = scanstring(self._text, self._at + 1, True)  # noqa: FBT003  its C form takes no keywords
         except json.JSONDecodeError as error:
@@ -177,7 +178,7 @@ class _Reader:
                 if value is None:
                     self.faults.append(Fault(Code.RM109, "null is never a value here.", mark, NO_VALUE))
                 return value
-        self._stop("a value is missing here")
+        return self._stop("a value is missing here")
 
 
 NO_VALUE = 'Give a value, or leave the key out ("" is an empty text).'

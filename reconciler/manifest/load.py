@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.manifest.document import Use, document_problems
+from reconciler.manifest.document import Use, character_problems, document_problems
 from reconciler.manifest.folder import Folder
 from reconciler.manifest.principals import principal_problems
 from reconciler.manifest.reading import Mark, Problem, Value
 from reconciler.manifest.rules import rule_problems
 from reconciler.manifest.schema import (
-    Manifest,
     ManagedPolicyManifest,
+    Manifest,
     RemovedManifest,
     RoleManifest,
     kind_of,
@@ -163,8 +163,7 @@ def _policies(manifest: Manifest) -> dict[str, PolicyDocument]:
     match manifest:
         case RoleManifest():
             policies = {
-                f"inline_policies/{name}": PolicyDocument(text)
-                for name, text in manifest.inline_policies.items()
+                f"inline_policies/{name}": PolicyDocument(text) for name, text in manifest.inline_policies.items()
             }
             if manifest.trust_policy is not None:
                 policies["trust_policy"] = PolicyDocument(manifest.trust_policy)
@@ -179,21 +178,34 @@ def _problems(document: Document) -> Iterator[Problem]:
     """Yield all that is wrong with a document in itself, before anybody knows of account and partition."""
     manifest = document.manifest
     yield from rule_problems(manifest)
+    if not document.source.is_plain:
+        yield from _characters_problems(document)
     match manifest:
         case RoleManifest():
             yield from _trust_problems(manifest, document.policies)
-            yield from _inline_problems(manifest, document.policies)
+            yield from _inline_problems(manifest, document.policies, document.source)
         case ManagedPolicyManifest():
-            policy = document.policies["policy"]
-            for problem in document_problems(policy, Use.IDENTITY):
-                yield problem.below("policy")
-            if len(policy.text) > MANAGED_SIZE and policy.size > MANAGED_SIZE:
-                message = (
-                    f"This policy has {policy.size} characters; IAM takes {MANAGED_SIZE}, white space apart."
-                )
-                yield Problem(
-                    ("policy",), Code.RC303, message, "Split it into several policies.", at_key=True
-                )
+            yield from _policy_problems(document.policies["policy"], document.source)
+        case RemovedManifest():
+            return
+
+
+def _policy_problems(policy: PolicyDocument, source: Source) -> Iterator[Problem]:
+    for problem in document_problems(policy, Use.IDENTITY):
+        yield problem.below("policy")
+    if source.may_hold(MANAGED_SIZE) and policy.size > MANAGED_SIZE:
+        message = f"This policy has {policy.size} characters; IAM takes {MANAGED_SIZE}, white space apart."
+        yield Problem(("policy",), Code.RC303, message, "Split it into several policies.", at_key=True)
+
+
+def _characters_problems(document: Document) -> Iterator[Problem]:
+    for path, policy in document.policies.items():
+        for problem in character_problems(policy):
+            yield problem.below(*path.split("/"))
+    manifest = document.manifest
+    for index, entry in enumerate((isinstance(manifest, RoleManifest) and manifest.trust) or []):
+        for problem in character_problems(PolicyDocument(entry.statement or {})):
+            yield problem.below("trust", index, "statement")
 
 
 def _trust_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) -> Iterator[Problem]:
@@ -202,9 +214,7 @@ def _trust_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) 
         yield Problem(("trust_policy",), Code.RM116, message, at_key=True)
     elif role.trust is not None:
         if not role.trust:
-            yield Problem(
-                ("trust",), Code.RM116, "`trust` has no entry: nobody could assume the role.", at_key=True
-            )
+            yield Problem(("trust",), Code.RM116, "`trust` has no entry: nobody could assume the role.", at_key=True)
         for problem in trust_problems(role.trust):
             yield problem.below("trust")
     elif role.trust_policy is not None:
@@ -212,9 +222,7 @@ def _trust_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) 
             yield problem.below("trust_policy")
     else:
         message = "`trust` is missing: it says who may assume the role."
-        yield Problem(
-            (), Code.RM108, message, "Give `trust` with entries, or `trust_policy` with a whole document."
-        )
+        yield Problem((), Code.RM108, message, "Give `trust` with entries, or `trust_policy` with a whole document.")
 
 
 def _trust_policy_problems(policy: PolicyDocument) -> Iterator[Problem]:
@@ -227,18 +235,15 @@ def _trust_policy_problems(policy: PolicyDocument) -> Iterator[Problem]:
                 yield problem.below("Statement", index) if several else problem.below("Statement")
 
 
-def _inline_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) -> Iterator[Problem]:
+def _inline_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument], source: Source) -> Iterator[Problem]:
     inline = {name: policies[f"inline_policies/{name}"] for name in role.inline_policies}
     for name, policy in inline.items():
         for problem in document_problems(policy, Use.IDENTITY):
             yield problem.below("inline_policies", name)
-    if sum(len(policy.text) for policy in inline.values()) > INLINE_SUM:
-        size = sum(policy.size for policy in inline.values())
-        if size > INLINE_SUM:
-            message = f"The inline policies have {size} characters; IAM takes {INLINE_SUM} in all, white space apart."
-            yield Problem(
-                ("inline_policies",), Code.RC302, message, "Make managed policies of some.", at_key=True
-            )
+    size = sum(policy.size for policy in inline.values()) if source.may_hold(INLINE_SUM) else 0
+    if size > INLINE_SUM:
+        message = f"The inline policies have {size} characters; IAM takes {INLINE_SUM} in all, white space apart."
+        yield Problem(("inline_policies",), Code.RC302, message, "Make managed policies of some.", at_key=True)
 
 
 def _address_of(value: Value) -> str | None:

@@ -1,8 +1,9 @@
 """From the names that manifests use to the ARNs that IAM wants.
 
-A name means something of the role's own account: first what the manifests declare there, under its declared path, then
-what lives there, else an entity with the path `/` (whose absence is noticed later, and stops only what needs it). Names in
-ARNs have a case, although no two names of an account may differ by case alone (IAM User Guide, reference_identifiers).
+A name means something of the role's own account: first what the manifests declare there, under its declared path,
+then what lives there, else an entity with the path `/` (whose absence is noticed later, and stops only what needs
+it). Names in ARNs have a case, although no two names of an account may differ by case alone (IAM User Guide,
+reference_identifiers).
 """
 
 from __future__ import annotations
@@ -55,12 +56,10 @@ class Resolver:
         if ":" in name:
             return name
         found = self.declared.of(kind).get(name) or self.living.of(kind).get(name)
-        return found or iam_arn(
-            partition=self.partition, account=self.account, kind=kind, path="/", name=name
-        )
+        return found or iam_arn(partition=self.partition, account=self.account, kind=kind, path="/", name=name)
 
     def near(self, kind: Kind, name: str) -> str | None:
-        """Return the name that somebody may have meant: the same but for its case, where the name itself is nobody's."""
+        """Return the name that may have been meant: the same but for its case, where the name itself is nobody's."""
         declared, living = self.declared.of(kind), self.living.of(kind)
         if ":" in name or name in declared or name in living:
             return None

@@ -36,7 +36,8 @@ from reconciler.model.principal import (
 
 KINDS = ("AWS", "Service", "Federated")
 SERVICE_DOMAINS = (
-    ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazon.com", ".aws.internal", ".c2s.ic.gov", ".sc2s.sgov.gov",
+    ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazon.com", ".aws.internal",
+    ".c2s.ic.gov", ".sc2s.sgov.gov",
 )  # fmt: skip
 
 # Issuers that serve many customers, and the claim that tells them apart, by the issuer without its scheme.
@@ -69,9 +70,7 @@ def principal_problems(statement: Mapping[str, Value], partition: str | None = N
     """Yield what is wrong with whom a statement trusts, by path from it; another partition only where one is given."""
     if "NotPrincipal" in statement:
         message = "A trust policy has no `NotPrincipal`: it would trust everyone else."
-        yield Problem(
-            ("NotPrincipal",), Code.RP213, message, "Name who is trusted under `Principal`.", at_key=True
-        )
+        yield Problem(("NotPrincipal",), Code.RP213, message, "Name who is trusted under `Principal`.", at_key=True)
         return
     if "Principal" not in statement:
         yield refused((), "`Principal` is missing: it says who is trusted.")
@@ -103,46 +102,43 @@ def _shape_problems(value: Value) -> Iterator[Problem]:
         yield refused(("Principal",), f"`Principal` maps {', '.join(KINDS)} to who is trusted.")
         return
     for key, items in value.items():
-        if key not in KINDS:
-            remedy = did_you_mean(key, KINDS)
-            yield Problem(
-                ("Principal", key),
-                Code.RP209,
-                f"{key} is not allowed in a trust policy.",
-                remedy,
-                at_key=True,
-            )
-        elif isinstance(items, list) and items:
-            for index, item in enumerate(items):
-                if not isinstance(item, str):
-                    yield refused(("Principal", key, index), f"A principal is text, not {describe(item)}.")
-        elif not isinstance(items, str):
-            yield refused(("Principal", key), "A principal is text or a list of texts, at least one.")
+        if key in KINDS:
+            yield from _items_problems(items, ("Principal", key))
+        else:
+            message = f"{key} is not allowed in a trust policy."
+            yield Problem(("Principal", key), Code.RP209, message, did_you_mean(key, KINDS), at_key=True)
 
 
-def _one_problem(path: Path, principal: Principal, partition: str | None) -> Iterator[Problem]:
+def _items_problems(items: Value, path: Path) -> Iterator[Problem]:
+    if isinstance(items, list) and items:
+        for index, item in enumerate(items):
+            if not isinstance(item, str):
+                yield refused((*path, index), f"A principal is text, not {describe(item)}.")
+    elif not isinstance(items, str):
+        yield refused(path, "A principal is text or a list of texts, at least one.")
+
+
+def _one_problem(  # noqa: C901  one arm a kind of principal
+    path: Path, principal: Principal, partition: str | None
+) -> Iterator[Problem]:
     """Yield what is wrong with one principal as such."""
     match principal:
         case UniqueId(unique_id) | UniqueIdSession(unique_id):
             yield unique_id_problem(path, unique_id)
         case Malformed(value, why):
-            if path[:2] in {("Principal", key) for key in KINDS} or len(path) == 1:
+            if len(path) == 1 or path[1] in KINDS:  # else the key is to blame
                 yield Problem(path, Code.RP209, f'"{value}" is not a principal: {why}.', _remedy(why))
         case Everyone(bare):
             if bare:
                 message = 'A bare "*" is refused by IAM in a trust policy.'
-                yield Problem(
-                    path, Code.RP209, message, 'Everyone is {AWS: "*"}; add a condition that limits it.'
-                )
+                yield Problem(path, Code.RP209, message, 'Everyone is {AWS: "*"}; add a condition that limits it.')
         case Service(name):
             if not name.endswith(SERVICE_DOMAINS):
                 message = f'"{name}" is not a service: its name ends in amazonaws.com.'
                 yield Problem(path, Code.RP209, message)
         case Account(_) | WebIdentity(_):
             return
-        case (
-            User(arn) | Role(arn) | Session(arn) | FederatedUser(arn) | OidcProvider(arn) | SamlProvider(arn)
-        ):
+        case User(arn) | Role(arn) | Session(arn) | FederatedUser(arn) | OidcProvider(arn) | SamlProvider(arn):
             yield from partition_problems(path, arn, partition)
         case _:
             assert_never(principal)
@@ -165,13 +161,13 @@ def unique_id_problem(path: Path, unique_id: str) -> Problem:
 def partition_problems(path: Path, arn: Arn, partition: str | None) -> Iterator[Problem]:
     """Yield a problem where an ARN belongs to another partition than the role."""
     if partition is not None and arn.partition != partition:
-        message = f"{arn} is in partition {arn.partition}, the role in {partition}: a role trusts its own partition only."
+        message = (
+            f"{arn} is in partition {arn.partition}, the role in {partition}: a role trusts its own partition only."
+        )
         yield Problem(path, Code.RP209, message)
 
 
-def _everyone_problems(
-    principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]
-) -> Iterator[Problem]:
+def _everyone_problems(principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]) -> Iterator[Problem]:
     for path, principal in principals:
         if principal == Everyone(bare=False) and not statement.get("Condition"):
             message = "Everyone with an AWS account is trusted: there is no condition."
@@ -179,9 +175,7 @@ def _everyone_problems(
             yield Problem(path, Code.RP211, message, remedy, severity=Severity.WARNING)
 
 
-def _fit_problems(
-    principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]
-) -> Iterator[Problem]:
+def _fit_problems(principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]) -> Iterator[Problem]:
     """Yield a problem for each principal that can call none of the actions, and each action that nobody can call."""
     actions = [(path, action.lower()) for path, action in texts(statement.get("Action"), ("Action",))]
     assuming = {action for _, action in actions} & ASSUMING
@@ -191,9 +185,7 @@ def _fit_problems(
     for path, principal in principals:
         action = _action_of(principal)
         if action and action not in assuming:
-            yield Problem(
-                path, Code.RP214, f"Whoever is trusted here assumes a role with {SPELLED[action]} only."
-            )
+            yield Problem(path, Code.RP214, f"Whoever is trusted here assumes a role with {SPELLED[action]} only.")
     for path, action in actions:
         if action in ASSUMING and action not in needed and needed:
             yield Problem(path, Code.RP214, f"Nobody who is trusted here can call {SPELLED[action]}.")
@@ -221,9 +213,7 @@ def _action_of(principal: Principal) -> str | None:
             assert_never(principal)
 
 
-def _issuer_problems(
-    principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]
-) -> Iterator[Problem]:
+def _issuer_problems(principals: list[tuple[Path, Principal]], statement: Mapping[str, Value]) -> Iterator[Problem]:
     for path, principal in principals:
         match principal:
             case OidcProvider(arn):
@@ -235,9 +225,7 @@ def _issuer_problems(
         claim = SHARED_ISSUERS.get(issuer)
         if claim and not _evaluates(statement.get("Condition"), f"{issuer}:{claim}"):
             message = f"{issuer} serves everybody, and no condition says whose {claim} is trusted."
-            yield Problem(
-                path, Code.RP212, message, f"Compare {issuer}:{claim} with a value that is more than *."
-            )
+            yield Problem(path, Code.RP212, message, f"Compare {issuer}:{claim} with a value that is more than *.")
 
 
 def _evaluates(block: Value, key: str) -> bool:
@@ -245,15 +233,9 @@ def _evaluates(block: Value, key: str) -> bool:
     if not isinstance(block, Mapping):
         return False
     for operator, keys in block.items():
-        if (
-            plain_operator(operator) in EVALUATING
-            and not operator.endswith("IfExists")
-            and isinstance(keys, Mapping)
-        ):
+        if plain_operator(operator) in EVALUATING and not operator.endswith("IfExists") and isinstance(keys, Mapping):
             for name, values in keys.items():
-                if name.lower() == key.lower() and all(
-                    text_of(value).strip("*?") for value in listed(values)
-                ):
+                if name.lower() == key.lower() and all(text_of(value).strip("*?") for value in listed(values)):
                     return True
     return False
 

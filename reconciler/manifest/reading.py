@@ -102,12 +102,8 @@ def hidden_characters(text: str) -> Iterator[re.Match[str]]:
 def hidden_fault(found: re.Match[str], mark: Mark) -> Fault:
     """Return what to say of a hidden character, by its number and never as itself."""
     name = f"U+{ord(found[0]):04X}"
-    kind = (
-        "a control character" if re.fullmatch(f"[{CONTROL}]", found[0]) else "a character that cannot be seen"
-    )
-    return Fault(
-        Code.RM103, f"{name} is {kind}.", mark, "Remove it, or write what it stands for in visible letters."
-    )
+    kind = "a control character" if re.fullmatch(f"[{CONTROL}]", found[0]) else "a character that cannot be seen"
+    return Fault(Code.RM103, f"{name} is {kind}.", mark, "Remove it, or write what it stands for in visible letters.")
 
 
 def number(text: str, mark: Mark) -> int | str:

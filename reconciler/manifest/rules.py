@@ -113,16 +113,12 @@ def tag_problems(tags: Mapping[str, str], *, caseless: bool) -> Iterator[Problem
     if not tags:
         return
     if len(tags) > TAGS:
-        yield Problem(
-            ("tags",), Code.RM111, f"{len(tags)} tags are too many: IAM takes up to {TAGS}.", at_key=True
-        )
+        yield Problem(("tags",), Code.RM111, f"{len(tags)} tags are too many: IAM takes up to {TAGS}.", at_key=True)
     seen: dict[str, str] = {}
     for key, value in tags.items():
         yield from _tag_problems(key, value)
         if caseless and seen.setdefault(key.lower(), key) != key:
-            message = (
-                f"The tags {seen[key.lower()]} and {key} differ only by case, which IAM ignores on roles."
-            )
+            message = f"The tags {seen[key.lower()]} and {key} differ only by case, which IAM ignores on roles."
             yield Problem(("tags", key), Code.RM112, message, at_key=True)
 
 
@@ -150,13 +146,9 @@ def policy_reference_problems(path: Path, policy: str) -> Iterator[Problem]:
         return
     arn = parse_arn(policy)
     if arn is None or arn.service != "iam" or arn.kind != "policy" or not NAME.fullmatch(arn.name):
-        yield Problem(
-            path, Code.RM115, f"{policy} is not the ARN of a managed policy.", _policy_arn_remedy(policy)
-        )
+        yield Problem(path, Code.RM115, f"{policy} is not the ARN of a managed policy.", _policy_arn_remedy(policy))
     elif arn.region or not (arn.account == "aws" or is_account_id(arn.account)):
-        yield Problem(
-            path, Code.RM115, f"{policy} names no account: twelve digits, or aws for AWS's own policies."
-        )
+        yield Problem(path, Code.RM115, f"{policy} names no account: twelve digits, or aws for AWS's own policies.")
 
 
 def _policy_arn_remedy(policy: str) -> str:

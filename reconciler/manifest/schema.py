@@ -8,7 +8,7 @@ documents in `document`, trust entries in `trust`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -126,11 +126,16 @@ MODELS: Mapping[str, type[RoleManifest | ManagedPolicyManifest | RemovedManifest
 LATER_KINDS = ("InstanceProfile", "OidcProvider", "SamlProvider")
 LATER_KEYS = ("grants", "expires_at")
 
-_ADAPTERS: Mapping[str, TypeAdapter[list[Manifest]]] = {
+_ADAPTERS: Mapping[
+    str,
+    TypeAdapter[list[RoleManifest]] | TypeAdapter[list[ManagedPolicyManifest]] | TypeAdapter[list[RemovedManifest]],
+] = {
     "Role": TypeAdapter(list[RoleManifest]),
     "ManagedPolicy": TypeAdapter(list[ManagedPolicyManifest]),
     "Removed": TypeAdapter(list[RemovedManifest]),
 }
+
+SHORT = 40
 
 EXPECTED = {
     "string_type": "text",
@@ -151,9 +156,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 def kind_of(value: Value) -> str | Problem:
     """Return the kind of a document, one that has a model, or what is wrong with it."""
     if not isinstance(value, dict):
-        return Problem(
-            (), Code.RM109, f"A manifest is a mapping that begins with `kind:`, not {describe(value)}."
-        )
+        return Problem((), Code.RM109, f"A manifest is a mapping that begins with `kind:`, not {describe(value)}.")
     kind = value.get("kind")
     if kind is None:
         return Problem((), Code.RM108, "`kind` is missing: it says what is declared.", f"One of {_kinds()}.")
@@ -177,13 +180,14 @@ def validate(kind: str, values: Sequence[Value]) -> list[Manifest | list[Problem
     except ValidationError as error:
         found = _problems_by_index(error, kind, values)
     sound = [index for index in range(len(values)) if index not in found]
-    models = dict(zip(sound, adapter.validate_python([values[index] for index in sound]), strict=True))
-    return [found[index] if index in found else models[index] for index in range(len(values))]
+    models: dict[int, Manifest | list[Problem]] = dict(
+        zip(sound, adapter.validate_python([values[index] for index in sound]), strict=True)
+    )
+    results = models | found
+    return [results[index] for index in range(len(values))]
 
 
-def _problems_by_index(
-    error: ValidationError, kind: str, values: Sequence[Value]
-) -> dict[int, list[Problem]]:
+def _problems_by_index(error: ValidationError, kind: str, values: Sequence[Value]) -> dict[int, list[Problem]]:
     found: dict[int, list[Problem]] = {}
     for details in error.errors(include_url=False, include_context=True):
         index = int(details["loc"][0])
@@ -201,16 +205,14 @@ def _problem(details: ErrorDetails, kind: str, document: Value) -> Problem:
         case "literal_error" if path == ("revoke_sessions",) and document["revoke_sessions"] is True:
             return Problem(path, Code.RM119, "`revoke_sessions: true` is not supported by this version.")
         case "literal_error":
-            expected = (
-                str(details.get("ctx", {}).get("expected", "")).replace("'", "").replace("False", "false")
-            )
-            return Problem(
-                path, Code.RM109, f"{named(path)} is {expected}, not {describe(details['input'])}."
-            )
+            expected = str(details.get("ctx", {}).get("expected", "")).replace("'", "").replace("False", "false")
+            return Problem(path, Code.RM109, f"{named(path)} is {expected}, not {describe(details['input'])}.")
         case "too_short":
             return Problem(path, Code.RM109, f"{named(path)} names at least one.")
         case "invalid_key":
             return Problem(path, Code.RM109, f"A key of {named(path[:-1])} is text.")
+        case "list_type" if path[0] == "trust" and len(path) > 1:
+            return _wrong_type(path, "text or a list of texts", details["input"])
         case other:
             return _wrong_type(path, EXPECTED.get(other, details["msg"]), details["input"])
 
@@ -257,13 +259,3 @@ def describe(value: Value) -> str:
             return "a list"
         case _:
             return "a mapping"
-
-
-SHORT = 40
-
-
-def flatten(results: Iterable[Manifest | list[Problem]]) -> Iterator[Manifest]:
-    """Yield the documents that are sound."""
-    for result in results:
-        if not isinstance(result, list):
-            yield result

@@ -13,6 +13,8 @@ from reconciler.manifest import json, yaml
 from reconciler.manifest.reading import Fault, Located, Mark, Path, Problem, Reading, Value
 from reconciler.model.diagnostic import Diagnostic, Place
 
+LONGER_AS_JSON = 4
+
 
 @dataclass(frozen=True)
 class Source:
@@ -29,6 +31,18 @@ class Source:
     def is_json(self) -> bool:
         """Tell whether the file is JSON, by its name."""
         return self.file.endswith(".json")
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Tell whether all text in the file is ASCII: nothing beyond is written, and nothing escaped."""
+        return self.text.isascii() and "\\" not in self.text
+
+    def may_hold(self, size: int) -> bool:
+        """Tell whether JSON of more than `size` characters can be written in this file.
+
+        JSON adds at most quotes, a comma and one escape to a character of YAML.
+        """
+        return LONGER_AS_JSON * len(self.text) > size
 
     @cached_property
     def reading(self) -> Reading:

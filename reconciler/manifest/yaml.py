@@ -1,26 +1,26 @@
 """YAML to values: fast where nothing can be misread, exact where anything might be.
 
-Scalars are read as YAML 1.2 means them. Only `true` and `false` are booleans; `no`, `on`, `1:00:00` and `2012-10-17` are
-text; a key is text whatever it looks like. What could silently change a value (an anchor, a merge key, a tag, a repeated
-key, null, `.nan`, a number of 5,000 digits) is refused by name.
+Scalars are read as YAML 1.2 means them. Only `true` and `false` are booleans; `no`, `on`, `1:00:00` and `2012-10-17`
+are text; a key is text whatever it looks like. What could silently change a value (an anchor, a merge key, a tag, a
+repeated key, null, `.nan`, a number of 5,000 digits) is refused by name.
 
 Two readers share the work. `read_fast` hands the text to ryaml, which knows nothing of places, keeps no digits and
-takes anchors. It is asked only for text that provably cannot be among those: `SUSPICIOUS` is a net that catches too much
-rather than too little. `read_exactly` goes through PyYAML's events, with the mark of each, and finds every error. It
-reads what was caught in the net, and again whatever has an error of any kind, for the places. The two agree on every
-text that the fast one accepts; a property test holds them to it.
+takes anchors. It is asked only for text that provably cannot be among those: `SUSPICIOUS` is a net that catches too
+much rather than too little. `read_exactly` goes through PyYAML's events, with the mark of each, and finds every
+error. It reads what was caught in the net, and again whatever has an error of any kind, for the places. The two agree
+on every text that the fast one accepts; a property test holds them to it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Protocol
 
-import ryaml
 import yaml
+from ryaml import loads, loads_all  # type: ignore[attr-defined]  # exported, without saying so in its types
 from yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -28,8 +28,6 @@ from yaml.events import (
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
-    StreamEndEvent,
-    StreamStartEvent,
 )
 
 from reconciler.manifest.reading import (
@@ -55,27 +53,28 @@ try:
 except ImportError:  # PyYAML built without libyaml: the same events, more slowly
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
+# Text of these bytes alone has no tab, no control character, no escape and nothing beyond ASCII.
+PLAIN = bytes([0x0A, *range(0x20, 0x7F)]).replace(b"\\", b"")
+DANGEROUS = re.compile(rf"[\t{CONTROL}{UNSEEN}]|\r(?!\n)|\\[^\\\"/n]")
 SUSPICIOUS = re.compile(
-    rf"""
-      [\t{CONTROL}{UNSEEN}\x85]                    # tabs, and what cannot be seen
-    | \r(?!\n)
-    | \\[^\\"/n]                                   # an escape may hide anything
-    | ^(?:%|\.\.\.|---[^\n\r]|[<=>|]{{7}})         # directives, ends, content after a start, merge conflicts
-    | (?:(?<![^\s\[{{,])|(?<=["'\]}}]:))(?:          # where a token may begin:
-        [&*!]                                      #   anchors, aliases, tags
-      | \?(?=[\s,\]}}]|$)                          #   explicit keys
+    r"""
+    [ \n\r\[{,:](?<![^"'\]}]:)                     # where a token may begin: a colon counts after what is quoted
+    (?=[&*!?<=>|%~NnTtFf+.0-9-])
+    (?: [&*!]                                      # anchors, aliases, tags
+      | \?(?=[\s,\]}]|$)                           # explicit keys
       | <<
-      | (?:~|[Nn]ull|NULL|True|TRUE|False|FALSE)(?=[\s,\]}}:]|$)
-      | (?:\d+|-\d+|true|false)[ ]*:(?=[\s,\[\]{{}}]|$)       #   keys that are not text
-      | [+-]?\.[\dinIN]                            #   .5 .inf .nan
+      | (?<=\n)(?:%|\.\.\.|---(?=\S)|---\ +\S|[<=>|]{7})     # directives, ends, content after a start, conflicts
+      | (?:~|[Nn]ull|NULL|True|TRUE|False|FALSE)(?=[\s,\]}:]|$)
+      | (?:-?\d+|true|false)\ *:(?=[\s,\[\]{}]|$)  # keys that are not text
+      | [+-]?\.[\dinIN]                            # .5 .inf .nan
       | \+\d
       | -?0[xobXOB\d]
       | -0
-      | -?\d{{19}}
-      | -?\d+(?:\.\d*|(?=[eE]))(?:[eE][-+]?\d+)?(?=[\s,\]}}:]|$)
-      )
+      | -?\d{19}
+      | -?\d+(?:\.\d*|(?=[eE]))(?:[eE][-+]?\d+)?(?=[\s,\]}:]|$)
+    )
     """,
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE,
 )
 START = re.compile(r"^---[ ]*\r?$", re.MULTILINE)
 CONTENT = re.compile(r"^[ ]*[^\s#]", re.MULTILINE)
@@ -99,11 +98,12 @@ STRANGERS = (
 
 def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
     """Return the documents of a text with the mark of each, or None where only the exact reader can tell."""
-    if SUSPICIOUS.search(text):
+    dangerous = text.encode().translate(None, PLAIN) and DANGEROUS.search(text)
+    if dangerous or SUSPICIOUS.search("\n" + text):
         return None
     try:
-        values = ryaml.loads_all(text) if "---" in text else [ryaml.loads(text)]
-    except (ryaml.InvalidYamlError, ValueError):
+        values = loads_all(text) if "---" in text else [loads(text)]
+    except ValueError:
         return None
     if "None" in repr(values):  # null, or a text that has the word
         return None
@@ -113,7 +113,10 @@ def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
 
 def _starts(text: str) -> Iterator[Mark]:
     """Yield where each document of a text begins: its first line that is neither blank nor a comment."""
-    bounds = [0, *(found.end() for found in START.finditer(text))] if "---" in text else [0]
+    if "---" not in text and text[:1] not in " #\n\r":
+        yield Mark(1, 1)
+        return
+    bounds = [0, *(found.end() for found in START.finditer(text))]
     for begin, end in zip(bounds, [*bounds[1:], len(text)], strict=True):
         found = CONTENT.search(text, begin, end)
         if found and not START.match(text, found.start()):
@@ -133,7 +136,7 @@ def read_exactly(text: str) -> Reading:
         documents.extend(reader.documents())
     except NotReadable as stopped:
         reader.faults.append(stopped.fault)
-    except yaml.MarkedYAMLError as error:
+    except yaml.YAMLError as error:
         reader.faults.append(_syntax_fault(error, text))
     return Reading(documents, reader.faults)
 
@@ -146,9 +149,10 @@ def _strangers(text: str) -> list[Fault]:
     ]
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
-    mark = error.problem_mark or error.context_mark
-    place = _mark(mark) if mark else Mark(1, 1)
+def _syntax_fault(error: yaml.YAMLError, text: str) -> Fault:
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Fault(Code.RM103, f"This is not YAML: {error}.", Mark(1, 1))
+    place = _mark(error.problem_mark or error.context_mark)
     lines = text.split("\n")
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())]:
@@ -157,12 +161,19 @@ def _syntax_fault(error: yaml.MarkedYAMLError, text: str) -> Fault:
     return Fault(Code.RM103, f"This is not YAML: {said}.", place)
 
 
-def _mark(mark: yaml.Mark) -> Mark:
-    return Mark(mark.line + 1, mark.column + 1)
+class _Position(Protocol):
+    """A mark of PyYAML, of either of its parsers: counted from 0."""
+
+    line: int
+    column: int
+
+
+def _mark(position: _Position | None) -> Mark:
+    return Mark(position.line + 1, position.column + 1) if position else Mark(1, 1)
 
 
 class _Reader:
-    """Goes through the events of a text once; whatever is wrong is noted, and reading goes on where it can."""
+    """Goes through the events of a text once, notes whatever is wrong, and goes on where it can."""
 
     def __init__(self, text: str) -> None:
         self.faults: list[Fault] = []
@@ -171,29 +182,22 @@ class _Reader:
 
     def documents(self) -> Iterator[Located]:
         for event in self._events:
-            match event:
-                case StreamStartEvent() | StreamEndEvent() | DocumentEndEvent():
-                    continue
-                case DocumentStartEvent():
-                    self._directives(event)
-                    yield self._read_document()
+            if isinstance(event, DocumentStartEvent):
+                self._directives(event)
+                yield self._read_document()
 
     def _read_document(self) -> Located:
         self._document = Located()
         event = next(self._events)
         if isinstance(event, ScalarEvent) and not event.style and NULL.fullmatch(event.value):
-            self._blame(
-                Code.RM117, "This document is empty.", event, "Remove the --- above it, or write a document."
-            )
+            self._blame(Code.RM117, "This document is empty.", event, "Remove the --- above it.")
             return Located()
         value = self._read(event, ())
         return Located(value, self._document.keys, self._document.values)
 
     def _directives(self, event: DocumentStartEvent) -> None:
         if event.version or event.tags:
-            self._blame(
-                Code.RM105, "A directive is not read here.", event, "Remove the lines that begin with %."
-            )
+            self._blame(Code.RM105, "A directive is not read here.", event, "Remove the line.")
 
     def _blame(self, code: Code, message: str, event: Event, remedy: str | None = None) -> None:
         self.faults.append(Fault(code, message, _mark(event.start_mark), remedy))
@@ -217,16 +221,14 @@ class _Reader:
     def _shorthand(self, event: Event) -> None:
         """Refuse what lets a value stand for another: anchors, aliases, tags."""
         if isinstance(event, AliasEvent):
-            self._blame(
-                Code.RM105, f"*{event.anchor} is an alias; aliases are not read here.", event, WRITE_OUT
-            )
+            self._blame(Code.RM105, f"*{event.anchor} is an alias, which is not read here.", event, WRITE_OUT)
             return
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor:
-            self._blame(Code.RM105, f"&{anchor} is an anchor; anchors are not read here.", event, WRITE_OUT)
+            self._blame(Code.RM105, f"&{anchor} is an anchor, which is not read here.", event, WRITE_OUT)
         if tag:
             name = tag.replace("tag:yaml.org,2002:", "!!")
-            self._blame(Code.RM105, f"{name} is a tag; tags are not read here.", event, "Remove the tag.")
+            self._blame(Code.RM105, f"{name} is a tag, which is not read here.", event, "Remove the tag.")
 
     def _sequence(self, path: Path) -> list[Value]:
         items: list[Value] = []
@@ -250,14 +252,12 @@ class _Reader:
             return ""
         key = event.value
         if key == "<<" and not event.style:
-            self._blame(Code.RM105, "<< is a merge key; merge keys are not read here.", event, WRITE_OUT)
+            self._blame(Code.RM105, "<< is a merge key, which is not read here.", event, WRITE_OUT)
         elif not key and not event.style:
             self._blame(Code.RM109, "A key is missing before the colon.", event)
         elif key in entries:
             first = self._document.keys[(*path, key)].line
-            self._blame(
-                Code.RM104, f"{key} is given twice: here and in line {first}.", event, "Keep one of the two."
-            )
+            self._blame(Code.RM104, f"{key} is given twice: here and in line {first}.", event, "Keep one of the two.")
             return key
         self._note_hidden(event)
         self._document.keys[(*path, key)] = _mark(event.start_mark)

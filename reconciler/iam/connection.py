@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from reconciler.iam.client import Iam, Tally, ask, refuse_writes
 from reconciler.iam.errors import Asked, NotUnderstoodError, misconfigured, no_such_profile, understand
@@ -36,12 +37,15 @@ SESSION_NAME = "iam-reconciler"
 
 
 class Aws:
-    """A connection with one set of credentials; `account` gives the IAM of each account that they reach."""
+    """A connection with one set of credentials; `account` gives the IAM of each account that they reach.
+
+    `signs_in` is the region that requests are signed for; it decides the partition.
+    """
 
     def __init__(self, session: boto3.Session, *, region: str, endpoint_url: str | None, read_attempts: int) -> None:
         """Take a session that is ready; `connect` makes one."""
         self._session = session
-        self._region = region
+        self.signs_in = region
         self._endpoint_url = endpoint_url
         self._read_attempts = read_attempts
         self._tally = Tally()
@@ -52,6 +56,7 @@ class Aws:
                 "sts", region_name=region, endpoint_url=endpoint_url, config=_config(attempts=STS_ATTEMPTS)
             )
         )
+        _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
     @classmethod
     def connect(
@@ -114,7 +119,7 @@ class Aws:
             client: IAMClient = _configured(
                 lambda: self._session.client(
                     "iam",
-                    region_name=self._region,
+                    region_name=self.signs_in,
                     endpoint_url=self._endpoint_url,
                     config=_config(attempts=attempts),
                 )

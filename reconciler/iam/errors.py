@@ -106,7 +106,7 @@ INVALID_PRINCIPAL = re.compile(r'Invalid principal in policy: "(?P<key>\w+)":"(?
 NOT_AUTHORIZED = re.compile(
     r"(?:User: (?P<who>\S+) )?is not authorized to perform: (?P<action>[\w-]+:\w+)"
     r"(?: on resource: (?P<resource>.+?))?"
-    r"(?:,? (?P<why>because .+|with an explicit deny.*))?\.?",
+    r"(?:,? (?P<why>because .+?|with an explicit deny.*?))?\.?\Z",
     re.DOTALL,
 )
 

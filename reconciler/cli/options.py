@@ -53,16 +53,10 @@ class Common:
 
 
 _OPTIONS = (
-    click.option(
-        "--manifests", cls=Option, metavar="DIR", help="Where the manifests are.  [default: manifests]"
-    ),
+    click.option("--manifests", cls=Option, metavar="DIR", help="Where the manifests are.  [default: manifests]"),
     click.option("--state", cls=Option, metavar="DIR|URL", help="Where the state is kept.  [default: state]"),
-    click.option(
-        "--config", cls=Option, metavar="FILE", help="The configuration, instead of reconciler.toml."
-    ),
-    click.option(
-        "--profile", cls=Option, metavar="NAME", help="The profile of the AWS configuration to use."
-    ),
+    click.option("--config", cls=Option, metavar="FILE", help="The configuration, instead of reconciler.toml."),
+    click.option("--profile", cls=Option, metavar="NAME", help="The profile of the AWS configuration to use."),
     click.option("--region", cls=Option, metavar="NAME", help="The AWS region; IAM itself needs none."),
     click.option(
         "--endpoint-url",

@@ -36,9 +36,7 @@ class Terminal:
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(encoding="utf-8", errors="backslashreplace")
         refused = NO_COLOR_FLAG in arguments or bool(os.environ.get(NO_COLOR_VARIABLE))
-        return cls(
-            out=canvas_of(sys.stdout, os.environ, refused), err=canvas_of(sys.stderr, os.environ, refused)
-        )
+        return cls(out=canvas_of(sys.stdout, os.environ, refused), err=canvas_of(sys.stderr, os.environ, refused))
 
     def show(self, text: str) -> None:
         """Write a result to standard output."""
@@ -72,9 +70,7 @@ def canvas_of(stream: TextIO, environ: Mapping[str, str], refused: bool) -> Canv
     """Return what may be painted on a stream."""
     at_terminal = stream.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH
-    return Canvas(
-        colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=max(width, NARROWEST)
-    )
+    return Canvas(colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=max(width, NARROWEST))
 
 
 def _has_colour(environ: Mapping[str, str], *, refused: bool, at_terminal: bool) -> bool:

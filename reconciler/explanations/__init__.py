@@ -13,7 +13,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 
 def find_code(text: str) -> Code:
-    """Return the code that a person typed, in any case; ReconcilerError names the nearest if there is none."""
+    """Return the code that a person typed, in any case; ReconcilerError names the nearest."""
     wanted = text.strip().upper()
     if wanted in Code.__members__:
         return Code[wanted]

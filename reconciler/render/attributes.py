@@ -9,22 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from reconciler.model.change import Difference
 from reconciler.render.lines import Line, Span, Tone, line
 from reconciler.render.policy_words import marked
 
 _HOUR = 3600
 
 
-def attribute_difference(path: str, before: object, after: object) -> Iterator[Line]:
-    """Yield the lines that say what becomes of one attribute; either side is None where it is not set."""
-    if _is_container(before) or _is_container(after):
-        yield from _inside(_flat(before), _flat(after))
-    elif before is None:
-        yield marked("+", value_in_words(path, after))
-    elif after is None:
-        yield marked("-", value_in_words(path, before))
-    else:
-        yield marked("~", f"{value_in_words(path, before)} -> {value_in_words(path, after)}")
+def is_single(difference: Difference) -> bool:
+    """Tell whether an attribute is one value rather than a list or a mapping."""
+    return not any(isinstance(value, Mapping | list | tuple) for value in (difference.before, difference.after))
+
+
+def value_difference(difference: Difference) -> str:
+    """Return what becomes of a single value: the one that comes, the one that goes, or both."""
+    sides = (difference.before, difference.after)
+    return " -> ".join(value_in_words(difference.path, value) for value in sides if value is not None)
+
+
+def entry_difference(before: object, after: object) -> Iterator[Line]:
+    """Yield what was removed from, added to and changed in a list or a mapping; None is an empty one."""
+    yield from _inside(_flat(before), _flat(after))
 
 
 def value_in_words(path: str, value: object) -> str:
@@ -39,10 +44,6 @@ def value_in_words(path: str, value: object) -> str:
             return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _is_container(value: object) -> bool:
-    return isinstance(value, Mapping | list | tuple | set | frozenset)
-
-
 def _flat(value: object) -> dict[str, str | None]:
     """Return a list as the keys of a mapping, its order means nothing; a mapping with its values as text."""
     match value:
@@ -50,7 +51,7 @@ def _flat(value: object) -> dict[str, str | None]:
             return {}
         case Mapping():
             return {str(key): json.dumps(item, ensure_ascii=False, default=str) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
+        case list() | tuple():
             return {item if isinstance(item, str) else json.dumps(item, default=str): None for item in value}
         case _:
             return {str(value): None}

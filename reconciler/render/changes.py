@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import assert_never
 
-from reconciler.model.change import Action, Approval, Change, Difference, Json, Reason
+from reconciler.model.change import Action, Approval, Change, Difference, Reason
+from reconciler.model.form import INLINE
 from reconciler.model.policy import compact
-from reconciler.render.attributes import attribute_difference
+from reconciler.render.attributes import entry_difference, is_single, value_difference
 from reconciler.render.escape import inert
 from reconciler.render.lines import Line, Span, Tone, inside, line, prose
 from reconciler.render.policy_words import policy_difference
@@ -44,10 +45,9 @@ APPROVALS = {
     Approval.ADOPT: "changes what somebody else made",
     Approval.UNDO_NARROWING: "gives back access that somebody took away outside",
     Approval.BROADEN: "gives access that was not given before",
-    Approval.DELETE: "deletes",
+    Approval.DELETE: "deletes the object, and its ID with it",
 }
 
-_INLINE = "inline_policies"
 _MARGIN = 2
 _INDENT = 6
 
@@ -79,52 +79,33 @@ def _verb(change: Change) -> str:
         case Action.DELETE:
             return "will be destroyed"
         case Action.FORGET:
-            return "will be forgotten, and stays in AWS"
+            return "will be forgotten"
         case never:
             assert_never(never)
 
 
 def _differences(change: Change) -> tuple[Difference, ...]:
-    """Return the differences of a change; those of a new or a gone object are all that it has."""
-    if change.differences:
-        return change.differences
-    before, after = _paths(change.before), _paths(change.after)
-    if change.action not in {Action.CREATE, Action.DELETE, Action.REPLACE}:
-        return ()
-    return tuple(
-        Difference(path=path, reason=change.reason, before=before.get(path), after=after.get(path))
-        for path in (*after, *(path for path in before if path not in after))
-        if before.get(path) != after.get(path)
-    )
-
-
-def _paths(value: Json | None) -> Mapping[str, object]:
-    """Return the attributes that are set, each inline policy on its own; the name is in the address."""
-    found: dict[str, object] = {}
-    for key, item in (value or {}).items():
-        if key == _INLINE and isinstance(item, Mapping):
-            found |= {f"{_INLINE}/{name}": document for name, document in item.items()}
-        elif key not in {"name", "account", "partition", "arn", "kind"} and item not in (
-            None,
-            "",
-            [],
-            {},
-            (),
-        ):
-            found[key] = item
-    return found
+    """Return the differences of a change; a new object's path, which its address does not tell, among them."""
+    path = (change.after or {}).get("path", "/")
+    if change.action is Action.CREATE and path != "/":
+        return (Difference(path="path", reason=change.reason, after=path), *change.differences)
+    return change.differences
 
 
 def _difference_lines(difference: Difference, change: Change, partition: str, width: int) -> Iterator[Line]:
-    why = f": {REASONS[difference.reason]}" if difference.reason is not change.reason else ""
+    why = f"  ({REASONS[difference.reason]})" if difference.reason is not change.reason else ""
     wider = (Span("  widens access", Tone.WARNING),) if difference.broadens else ()
     mark, tone = _mark(difference)
-    yield line(0, Span(f"{mark} ", tone), Span(difference.path, Tone.STRONG), why, *wider)
+    value = (
+        (Span(f" = {value_difference(difference)}", tone),)
+        if is_single(difference) and not _is_policy(difference)
+        else ()
+    )
+    yield line(0, Span(f"{mark} ", tone), Span(difference.path, Tone.STRONG), *value, why, *wider)
     if _is_policy(difference):
-        lines = policy_difference(difference.before, difference.after, partition=partition)
-    else:
-        lines = attribute_difference(difference.path, difference.before, difference.after)
-    yield from inside(lines, 4)
+        yield from inside(policy_difference(difference.before, difference.after, partition=partition), 4)
+    elif not value:
+        yield from inside(entry_difference(difference.before, difference.after), 4)
     if difference.note:
         yield from prose(inert(difference.note), indent=4, width=width, first=Span("> ", Tone.NOTE))
 
@@ -136,21 +117,22 @@ def _mark(difference: Difference) -> tuple[str, Tone]:
 
 
 def _is_policy(difference: Difference) -> bool:
-    return difference.path in {"trust", "policy"} or difference.path.startswith(f"{_INLINE}/")
+    return difference.path in {"trust", "policy"} or difference.path.startswith(INLINE)
 
 
 def release(change: Change) -> str:
-    """Return the options that release a held change."""
-    return " ".join(f"--approve {approval}:{change.address}" for approval in change.approvals)
+    """Return the options that release what is held of a change."""
+    waiting = {kind for operation in change.operations if operation.held for kind in operation.approvals}
+    kinds = [kind for kind in change.approvals if not waiting or kind in waiting]
+    return " ".join(f"--approve {kind}:{change.address}" for kind in kinds)
 
 
 def _approval_lines(change: Change, width: int) -> Iterator[Line]:
     for approval in change.approvals:
-        text = f"needs approval {approval}: it {APPROVALS[approval]}"
+        text = f"{approval}: {APPROVALS[approval]}"
         yield from prose(inert(text), indent=_INDENT, width=width, first=Span("? ", Tone.WARNING))
     if change.held:
-        kinds = ", ".join(change.approvals)
-        yield line(_INDENT + 2, Span(f"held until approved: {kinds}", Tone.WARNING), f" ({release(change)})")
+        yield line(_INDENT + 2, Span("held until approved: ", Tone.WARNING), release(change))
 
 
 def _stage_lines(change: Change) -> Iterator[Line]:

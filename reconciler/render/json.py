@@ -1,7 +1,7 @@
 """Everything as JSON for programs: `format_version` "1", keys may be added and are never renamed.
 
-The JSON of a plan is the plan file itself and is made where that is read and written. Keys that have no value
-are null rather than absent, so that a reader need not ask twice.
+The JSON of a plan is the plan file itself and is made where that is read and written; diagnostics look the same everywhere.
+What a finding has no value for is null rather than absent, so that a reader need not ask twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from reconciler.apply import Applied, ApplyResult, Outcome
 from reconciler.drift import DriftReport, Finding
 from reconciler.model.diagnostic import Diagnostic, Place, Severity
+from reconciler.planfile import diagnostic_to_json
 
 FORMAT_VERSION = "1"
 
@@ -22,18 +23,6 @@ Json: TypeAlias = dict[str, Any]
 def dumps(value: object) -> str:
     """Return JSON text for standard output, ASCII only, so that no terminal can be misled by it."""
     return json.dumps(value, indent=2) + "\n"
-
-
-def diagnostic_to_json(found: Diagnostic) -> Json:
-    """Return one diagnostic with the place of section "blockers" of a plan: file, line and column."""
-    return {
-        "code": found.code.value,
-        "severity": found.severity.value,
-        "message": found.message,
-        "address": found.address,
-        **_place(found.place),
-        "help": found.help,
-    }
 
 
 def diagnostics_to_json(found: Iterable[Diagnostic]) -> list[Json]:

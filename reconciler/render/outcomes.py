@@ -38,11 +38,8 @@ def apply_sentence(results: Sequence[ApplyResult], *, interrupted: bool = False)
     undone = left[Result.FAILED] + left[Result.NOT_TRIED] + left[Result.UNKNOWN] + total.failed
     stopped = interrupted or any(result.interrupted for result in results)
     if stopped or undone:
-        why = "It was interrupted" if stopped else f"{_left(total, left)}"
-        return (
-            f"Apply incomplete! Resources: {counts}. {why}: what is done is recorded. Mend the cause and "
-            "run the same command again, it goes on from where things stand."
-        )
+        why = "Interrupted: run" if stopped else f"{_left(total, left)}: mend the cause, then run"
+        return f"Apply incomplete! Resources: {counts}. {why} the same command again, it goes on from here."
     if total.held:
         return f"Apply complete! Resources: {counts}. {_held(total.held)} until approved."
     return f"Apply complete! Resources: {counts}."

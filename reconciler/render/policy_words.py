@@ -5,9 +5,9 @@ the same are counted and folded away; of the others those with the same Sid belo
 overlap most; what is left was added or removed. Within a changed statement only what changed has a mark:
 
     ~ Allow "Developers"
-        who   - AIDACKCEVSQ6C2EXAMPLE (unique ID)
+        who   - AIDACKCEVSQ6C2EXAMPLE (a bare unique ID)
               + arn:aws:iam::111122223333:user/alice
-                (1 more unchanged)
+                (4 unchanged)
         may     sts:AssumeRole
         when    aws:MultiFactorAuthPresent is true
       (3 statements unchanged)
@@ -46,7 +46,7 @@ _LABELS = {
 }
 _VERBS = {
     "Allow": {"Action": "may", "NotAction": "may: all but"},
-    "Deny": {"Action": "may not", "NotAction": "may only"},
+    "Deny": {"Action": "may not", "NotAction": "may not: all but"},
 }
 
 
@@ -246,11 +246,10 @@ def _values(old: Mapping[Atom, str], new: Mapping[Atom, str]) -> Iterator[tuple[
     same = sorted(words for atom, words in new.items() if atom in old)
     yield from ((Span(f"- {words}", Tone.REMOVED),) for words in removed)
     yield from ((Span(f"+ {words}", Tone.ADDED),) for words in added)
-    if len(same) <= SHOWN and not (removed or added):
+    if len(same) <= SHOWN:
         yield from ((f"  {words}",) for words in same)
-    elif same:
-        more = " more" if removed or added else ""
-        yield (Span(f"  ({len(same)}{more} unchanged)", Tone.FAINT),)
+    else:
+        yield (Span(f"  ({len(same)} unchanged)", Tone.FAINT),)
 
 
 def _title(effect: str, sid: str) -> str:

@@ -1,0 +1,154 @@
+"""What a person sees, kept as whole files: `make golden` writes them anew."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from reconciler.apply import ApplyResult
+from reconciler.drift import DriftReport
+from reconciler.model.diagnostic import Code
+from reconciler.plan import Plan
+from reconciler.render.lines import Canvas
+from reconciler.render.story import catalogue_text, story_text
+from reconciler.render.text import (
+    NO_CHANGES,
+    Titled,
+    apply_text,
+    diagnostics_text,
+    drift_text,
+    plan_text,
+    validation_text,
+)
+from tests.render import situations as given
+from tests.render.golden import TextFile
+
+COLOURS = re.compile("\x1b\\[[0-9;]*m")
+PLAIN = Canvas()
+
+
+@pytest.fixture
+def golden(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    return snapshot.use_extension(TextFile)
+
+
+def plan(*plans: Plan, canvas: Canvas = PLAIN, stages: bool = False) -> str:
+    return plan_text([Titled(result=each) for each in plans], canvas, stages=stages)
+
+
+def drift(report: DriftReport, canvas: Canvas = PLAIN) -> str:
+    return drift_text([Titled(result=report)], canvas)
+
+
+def applied(result: ApplyResult, canvas: Canvas = PLAIN) -> str:
+    return apply_text([Titled(result=result)], canvas, changes={given.ACCOUNT: given.EVERY_KIND.changes})
+
+
+def test_a_plan_with_every_kind_of_change(golden: SnapshotAssertion) -> None:
+    assert plan(given.EVERY_KIND) == golden
+
+
+def test_a_plan_shows_its_calls_by_stage_only_when_asked(golden: SnapshotAssertion) -> None:
+    assert "stage 2" not in plan(given.EVERY_KIND)
+    assert plan(given.EVERY_KIND, stages=True) == golden
+
+
+def test_a_plan_with_blockers_still_ends_with_the_sentence(golden: SnapshotAssertion) -> None:
+    assert plan(given.BLOCKED) == golden
+
+
+def test_a_plan_of_nothing_but_blockers_does_not_say_that_all_is_well(golden: SnapshotAssertion) -> None:
+    text = plan(given.ONLY_BLOCKED)
+
+    assert NO_CHANGES not in text
+    assert text == golden
+
+
+def test_a_plan_without_changes_is_one_sentence() -> None:
+    assert plan(given.NOTHING) == f"{NO_CHANGES}\n"
+
+
+def test_hostile_text_is_inert_and_forges_no_line(golden: SnapshotAssertion) -> None:
+    text = plan(given.HOSTILE)
+
+    assert all(character.isprintable() or character == "\n" for character in text)
+    assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+    assert text == golden
+
+
+def test_many_accounts_stand_below_their_names_with_one_sentence_at_the_end(golden: SnapshotAssertion) -> None:
+    accounts = [
+        Titled(title="111122223333 (production)", result=given.BLOCKED),
+        Titled(title="444455556666 (development)", result=given.NOTHING),
+        Titled[Plan](title="777788889999", error=(given.WARNING,)),
+    ]
+
+    assert plan_text(accounts, PLAIN) == golden
+
+
+def test_a_narrow_terminal_wraps_prose_and_breaks_no_arn(golden: SnapshotAssertion) -> None:
+    assert plan(given.BLOCKED, canvas=Canvas(width=60)) == golden
+
+
+def test_drift_is_grouped_by_role_with_the_worst_first(golden: SnapshotAssertion) -> None:
+    assert drift(given.REPORT) == golden
+
+
+def test_no_drift_is_said_in_one_sentence() -> None:
+    assert drift(given.CALM) == "No drift. 1 role scanned.\n"
+
+
+def test_notes_alone_are_no_drift(golden: SnapshotAssertion) -> None:
+    assert drift(given.CALM_WITH_NOTES) == golden
+
+
+@pytest.mark.parametrize("situation", ["COMPLETE", "HELD", "FAILED", "INTERRUPTED"])
+def test_an_apply_tells_what_became_of_every_call(situation: str, golden: SnapshotAssertion) -> None:
+    assert applied(getattr(given, situation)) == golden
+
+
+def test_diagnostics_show_the_line_with_a_caret(golden: SnapshotAssertion) -> None:
+    assert diagnostics_text(given.PLACES, PLAIN) == golden
+
+
+def test_validation_counts_what_it_found(golden: SnapshotAssertion) -> None:
+    assert validation_text(given.PLACES, PLAIN, files=4, objects=7) == golden
+
+
+def test_valid_manifests_are_said_to_be() -> None:
+    assert validation_text((), PLAIN, files=1, objects=2) == "Valid: 2 objects in 1 file.\n"
+
+
+@pytest.mark.parametrize("situation", ["EVERY_KIND", "BLOCKED", "ONLY_BLOCKED", "NOTHING", "HOSTILE"])
+def test_colour_adds_nothing_but_colour_to_a_plan(situation: str) -> None:
+    found = getattr(given, situation)
+
+    painted = plan(found, canvas=Canvas(colour=True), stages=True)
+
+    assert "\x1b[" in painted
+    assert COLOURS.sub("", painted) == plan(found, stages=True)
+
+
+def test_colour_adds_nothing_but_colour_to_reports_and_results() -> None:
+    canvas = Canvas(colour=True)
+
+    assert COLOURS.sub("", drift(given.REPORT, canvas)) == drift(given.REPORT)
+    assert COLOURS.sub("", applied(given.FAILED, canvas)) == applied(given.FAILED)
+
+
+def test_the_catalogue_lists_every_code(golden: SnapshotAssertion) -> None:
+    text = catalogue_text(PLAIN)
+
+    assert all(code.value in text for code in Code)
+    assert text == golden
+
+
+def test_a_story_keeps_its_code_and_wraps_its_prose(golden: SnapshotAssertion) -> None:
+    story = (
+        "# RX: A title\n\nA paragraph that was\nbroken early.\n\n```yaml\na:\n  - b\n\n# no heading\n```\n\n"
+        "- one\n  item\n- two\n"
+    )
+
+    assert story_text(story, PLAIN) == golden

@@ -161,10 +161,14 @@ def _owned_by_case(address: str, world: World) -> Owned | None:
 def unfinished_creation(intent: Intent | None, live: Role | ManagedPolicy | None, world: World) -> Owned | None:
     """Return the ownership of what a killed run had created without getting to record it, None where it is not that.
 
-    It is ours if it is new, that is unknown to the ledger, and at every path as that run was to leave it.
+    It is ours if it is new, that is first seen after that run had said what it was about to do, and at every path as that
+    run was to leave it.
     """
     live_id = id_of(live)
-    if intent is None or intent.id is not None or live is None or live_id is None or live_id in world.state.ledger:
+    if intent is None or intent.id is not None or live is None or live_id is None:
+        return None
+    seen = world.state.ledger.get(live_id)
+    if seen is not None and (seen.first_seen or "") < intent.begun:
         return None
     resolve = world.index.resolve
     digests = digests_of(live, resolve)

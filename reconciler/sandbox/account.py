@@ -51,6 +51,7 @@ class Account:
                 self.remove_user_from_group(name, group.name)
         for key in self._box.world.keys_of(user):
             self.call("DeleteAccessKey", UserName=name, AccessKeyId=key.access_key_id)
+        self.state.leftovers.forget(user)
         self._strip("User", name, user)
         self.call("DeleteUser", UserName=name)
 

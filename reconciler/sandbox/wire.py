@@ -10,6 +10,7 @@ are URL-encoded here and nowhere else, by the name of their shape: so no call ca
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -223,6 +224,8 @@ def _text_writer(shape: Shape) -> Writer:
             return timestamp
         case "boolean":
             return lambda value: "true" if value else "false"
+        case "blob":
+            return lambda value: b64encode(value.encode() if isinstance(value, str) else value).decode()
         case "string":
             return lambda text: escape(text, _ESCAPES)
         case _:

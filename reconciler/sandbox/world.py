@@ -17,6 +17,7 @@ from reconciler.sandbox.callers import Caller, Credentials, UserCaller
 from reconciler.sandbox.entities import Group, InstanceProfile, Principal, Role, User
 from reconciler.sandbox.faults import Delays
 from reconciler.sandbox.ids import IdSource, Prefix
+from reconciler.sandbox.moto_contact import Leftovers
 from reconciler.sandbox.quotas import Quotas
 from reconciler.sandbox.tables import Tables
 from reconciler.sandbox.wire import Params
@@ -59,6 +60,10 @@ class AccountState:
     partition: str = "aws"
     tables: Tables = field(default_factory=Tables)
     quotas: Quotas = field(default_factory=Quotas)
+    leftovers: Leftovers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.leftovers = Leftovers(self.account_id, self.partition)
 
     def arn(self, resource: str, service: str = "iam") -> str:
         """`resource` starts with its kind: `role/path/name`, `root`."""

@@ -81,7 +81,7 @@ def _delete_user(call: Call) -> Result:
         raise IamError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
     if user.inline:
         raise IamError("DeleteConflict", "Cannot delete entity, must delete policies first.")
-    if user.groups or call.world.keys_of(user):
+    if user.groups or call.world.keys_of(user) or call.account.leftovers.belongings(user):
         raise IamError("DeleteConflict", _REFERENCED)
     call.tables.users.remove(user)
     return {}

@@ -59,7 +59,10 @@ class LocalStore:
         return stored[0] if stored else State(account=account, lineage=self._new_id(), exists=False)
 
     def write(self, state: State) -> State:
-        """Store a state and return it as stored, if the file still holds what this state came from."""
+        """Store a state and return it as stored, if the file still holds what this state came from.
+
+        Looking and replacing are two steps on a disk: only the lock makes sure that nobody comes between.
+        """
         stored = self._stored(state.account)
         held = stored[0] if stored else None
         new, data = self._next(state)

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from reconciler.model.diagnostic import Code
 from reconciler.state import FORMAT_VERSION, State
@@ -52,6 +52,7 @@ def test_the_same_memory_is_the_same_text_in_whatever_order_it_was_built(memory:
     assert encode(other) == encode(memory)
 
 
+@settings(max_examples=settings().max_examples // 4 or 1)
 @given(memories)
 def test_the_text_is_inert_in_a_terminal(memory: State) -> None:
     assert all(
@@ -212,4 +213,4 @@ def test_a_state_from_the_future_is_not_judged_by_todays_digest() -> None:
 
 def test_a_memory_with_half_a_character_is_never_written() -> None:
     with pytest.raises(NotAState, match="half a character"):
-        encode(replace(a_new_memory(), settings={"manifests": "caf\udce9"}))
+        encode(replace(a_new_memory(), settings={"manifests": "role\udce9"}))

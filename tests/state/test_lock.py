@@ -3,6 +3,7 @@
 import fcntl
 import getpass
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -120,6 +121,13 @@ def test_a_run_that_waits_gets_the_lock_when_the_other_ends(store: LocalStore) -
             assert held.operation == "drift"
 
 
+def test_a_run_that_waits_in_vain_leaves_no_file_open(store: LocalStore) -> None:
+    with another_run(store):
+        before = set(Path("/dev/fd").iterdir())
+        refused(store, timeout_seconds=5)
+        assert set(Path("/dev/fd").iterdir()) == before
+
+
 def test_the_lock_is_not_re_entrant(store: LocalStore) -> None:
     with store.lock(ACCOUNT, operation="apply", clock=lambda: NOON):
         found = refused(store)
@@ -199,7 +207,9 @@ def test_a_lock_file_removed_just_as_it_was_locked_keeps_nobody_out_and_is_made_
 def test_what_is_no_file_is_no_lock(store: LocalStore, make: Callable[[Path], None]) -> None:
     store.folder.mkdir()
     make(lock_file(store))
-    assert refused(store).code is Code.RS506
+    found = refused(store)
+    assert found.code is Code.RS506
+    assert re.search("Is a directory|not a regular file", found.message)
 
 
 def test_a_link_where_the_lock_belongs_is_not_followed(store: LocalStore, tmp_path: Path) -> None:

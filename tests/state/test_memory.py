@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.principal import PrincipalIndex, Remembered, Standing, UniqueId
@@ -153,6 +153,7 @@ def test_whatever_is_seen_and_however_the_clock_runs_the_ledger_makes_sense(
         assert id_ not in last or entry.arn == last[id_]
 
 
+@settings(max_examples=settings().max_examples // 4 or 1)
 @given(memories, lives, times)
 def test_no_memory_is_changed_by_what_follows_from_it(memory: State, living: dict[str, str], at: str) -> None:
     before = replace(memory, ledger=dict(memory.ledger), objects=dict(memory.objects), intents=dict(memory.intents))
@@ -205,6 +206,12 @@ def test_beginning_anew_keeps_the_forms_that_a_killed_run_may_have_left() -> Non
         id=RUNNER,
         forms={"trust": (None, "1", "3"), "tags": ("2",)},
     )
+
+
+def test_beginning_anew_without_an_id_keeps_the_one_that_was_known() -> None:
+    known = begin(a_new_memory(), [an_intent()])
+    anew = Intent(address="role/runner", action="create", begun=EVENING)
+    assert begin(known, [anew]).intents["role/runner"].id == RUNNER
 
 
 def test_what_this_program_deletes_is_remembered_with_the_time() -> None:

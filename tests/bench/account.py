@@ -8,7 +8,6 @@ agree, but lists come in another order and single values as lists of one, as IAM
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ from xml.sax.saxutils import escape
 
 ACCOUNT = "111122223333"
 USERS = 200
+TEAMS = 50
 PAGE = 1000
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+TEAM_POLICIES = [f"arn:aws:iam::{ACCOUNT}:policy/team-{number:02d}" for number in range(TEAMS)]
 _XMLNS = 'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"'
 
 
@@ -49,10 +51,7 @@ class BenchRole:
 
     @property
     def attached(self) -> list[str]:
-        return [
-            "arn:aws:iam::aws:policy/ReadOnlyAccess",
-            f"arn:aws:iam::{ACCOUNT}:policy/team-{self.number % 50:02d}",
-        ]
+        return [READ_ONLY, TEAM_POLICIES[self.number % TEAMS]]
 
     def manifest(self) -> str:
         """Return the role as its author wrote it."""
@@ -158,33 +157,58 @@ def write_manifests(folder: Path, count: int) -> None:
 
 
 def pages(count: int) -> dict[tuple[str, str], bytes]:
-    """Return every reply that a plan of this account asks for, by call and marker."""
+    """Return every reply that a plan of this account asks for, by call and what tells its pages apart.
+
+    That is the marker, or the policy's ARN; `+policies` behind the marker is the page with managed policies.
+    """
     rendered = {
         ("GetCallerIdentity", ""): _caller(),
         ("GetAccountSummary", ""): _summary(count),
+        ("GetPolicy", READ_ONLY): _reply("GetPolicy", f"<Policy>{_policy(READ_ONLY)}</Policy>", _XMLNS),
     }
-    users = [_user(f"user-{number:03d}", number) for number in range(USERS)]
-    starts = range(0, max(count, 1), PAGE)
-    for start in starts:
-        roles = [BenchRole(number) for number in range(start, min(start + PAGE, count))]
-        following = f"page-{start + PAGE}" if start + PAGE < count else None
-        marker = f"page-{start}" if start else ""
-        first = "".join(users) if not start else ""
-        rendered["GetAccountAuthorizationDetails", marker] = _page(
-            "GetAccountAuthorizationDetails",
-            f"<UserDetailList>{first}</UserDetailList><GroupDetailList/><Policies/>"
-            f"<RoleDetailList>{''.join(role.detail() for role in roles)}</RoleDetailList>",
-            following,
-        )
-        rendered["ListRoles", marker] = _page(
-            "ListRoles", f"<Roles>{''.join(role.listed() for role in roles)}</Roles>", following
-        )
+    for start in range(0, max(count, 1), PAGE):
+        rendered |= _pages_from(start, count)
     return rendered
 
 
-def every_role(count: int) -> Iterator[BenchRole]:
-    """Yield the roles."""
-    return map(BenchRole, range(count))
+def _pages_from(start: int, count: int) -> dict[tuple[str, str], bytes]:
+    """Return one page of each list; the first has users and policies too."""
+    roles = [BenchRole(number) for number in range(start, min(start + PAGE, count))]
+    following = f"page-{start + PAGE}" if start + PAGE < count else None
+    marker = f"page-{start}" if start else ""
+    users = "" if start else "".join(_user(f"user-{number:03d}", number) for number in range(USERS))
+    policies = "" if start else "".join(f"<member>{_policy(arn)}</member>" for arn in TEAM_POLICIES)
+    details = "".join(role.detail() for role in roles)
+    call = "GetAccountAuthorizationDetails"
+    return {
+        ("ListRoles", marker): _page(
+            "ListRoles", f"<Roles>{''.join(role.listed() for role in roles)}</Roles>", following
+        ),
+        (call, marker): _page(call, _details(users, details, ""), following),
+        (call, f"{marker}+policies"): _page(call, _details(users, details, policies), following),
+    }
+
+
+def _details(users: str, roles: str, policies: str) -> str:
+    return (
+        f"<UserDetailList>{users}</UserDetailList><GroupDetailList/><RoleDetailList>{roles}</RoleDetailList>"
+        f"<Policies>{policies}</Policies>"
+    )
+
+
+def _policy(arn: str) -> str:
+    name = arn.rpartition("/")[2]
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:List*", "Resource": "*"}]}
+    version = (
+        f"<member><Document>{_encoded(document)}</Document><VersionId>v1</VersionId>"
+        f"<IsDefaultVersion>true</IsDefaultVersion><CreateDate>2026-01-01T00:00:00Z</CreateDate></member>"
+    )
+    return (
+        f"<PolicyName>{name}</PolicyName><PolicyId>ANPABENCH{name.upper().replace('-', ''):X<12}</PolicyId>"
+        f"<Arn>{arn}</Arn><Path>/</Path><DefaultVersionId>v1</DefaultVersionId>"
+        f"<AttachmentCount>1</AttachmentCount><PermissionsBoundaryUsageCount>0</PermissionsBoundaryUsageCount>"
+        f"<IsAttachable>true</IsAttachable><PolicyVersionList>{version}</PolicyVersionList>"
+    )
 
 
 def _encoded(document: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ class Canned(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        page = self._rendered.get((form["Action"][0], form.get("Marker", [""])[0]))
+        page = self._rendered.get((form["Action"][0], _which(form)))
         self.send_response(404 if page is None else 200)
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(len(page or b"")))
@@ -39,6 +39,12 @@ class Canned(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: object) -> None:
         """Say nothing."""
+
+
+def _which(form: Mapping[str, list[str]]) -> str:
+    """Return what tells the replies of a call apart."""
+    (marker,) = form.get("Marker") or form.get("PolicyArn") or [""]
+    return f"{marker}+policies" if ["LocalManagedPolicy"] in form.values() else marker
 
 
 def main() -> None:

@@ -139,6 +139,7 @@ def _check_statement(statement: object) -> None:
         raise malformed(_SYNTAX)
     if not _SID.fullmatch(sid):
         raise malformed(_BAD_SID)
+    _check_conditions(statement.get("Condition", {}))
 
 
 def _check_conditions(conditions: object) -> None:

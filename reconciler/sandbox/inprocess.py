@@ -7,12 +7,15 @@ after receiving, exactly as over HTTP; only the sending is replaced, and only fo
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
+from botocore.loaders import Loader, create_loader
 
 from reconciler.sandbox.http import LostReplyError, Request
 
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
 
 def make_session(box: Sandbox, credentials: Credentials) -> boto3.Session:
     """A session with these keys whose clients never leave the process."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _models())
     session = boto3.Session(
+        botocore_session=core,
         aws_access_key_id=credentials.access_key_id,
         aws_secret_access_key=credentials.secret_access_key,
         aws_session_token=credentials.session_token,
@@ -33,6 +39,12 @@ def make_session(box: Sandbox, credentials: Credentials) -> boto3.Session:
     )
     hook(box, session)
     return session
+
+
+@cache
+def _models() -> Loader:
+    """One loader for all sessions: reading the model of IAM takes longer than most tests."""
+    return create_loader()
 
 
 def hook(box: Sandbox, session: boto3.Session) -> None:

@@ -1,5 +1,46 @@
-"""The sandbox's own fixtures, as a user would get them with `pytest_plugins`."""
+"""The sandbox's own fixtures, and one client for each way in which a request can reach it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from reconciler.sandbox import Sandbox
 from reconciler.sandbox.pytest_plugin import account, iam_server, iam_session, sandbox
 
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
 __all__ = ["account", "iam_server", "iam_session", "sandbox"]
+
+TRANSPORTS = ("in process", "loopback", "fixtures")
+
+
+@pytest.fixture(params=TRANSPORTS)
+def iam(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[IAMClient]:
+    """An IAM client of the default account, in each of the three transports."""
+    match request.param:
+        case "in process":
+            yield sandbox.session().client("iam")
+        case "fixtures":
+            session: boto3.Session = request.getfixturevalue("iam_session")
+            yield session.client("iam")
+        case _:
+            with sandbox.serve() as server:
+                client = loopback_session().client("iam", endpoint_url=server.url)
+                yield client
+                client.close()
+
+
+_SESSIONS: list[boto3.Session] = []
+
+
+def loopback_session() -> boto3.Session:
+    """An ordinary session with keys that nobody gave out; one for all tests, as models are slow to read."""
+    if not _SESSIONS:
+        session = boto3.Session("test", "not a secret", region_name="us-east-1")
+        _SESSIONS.append(session)
+    return _SESSIONS[0]

@@ -120,7 +120,7 @@ def _list_problems(statements: list[Value], use: Use) -> Iterator[Problem]:
             yield problem.below("Statement", index)
         sid = statement.get("Sid")
         if isinstance(sid, str) and sid and sids.setdefault(sid, index) != index:
-            message = f"The Sid {sid} is also that of statement {sids[sid]}; Sids are unique in a policy."
+            message = f"The Sid {sid} is also that of Statement[{sids[sid]}]; Sids are unique in a policy."
             yield refused(("Statement", index, "Sid"), message)
 
 

@@ -69,7 +69,8 @@ class Folder:
         elif entry.is_dir():
             yield from self._read_folder(entry)
             return
-        shown = entry.name if prefix == "." else f"{prefix}/{entry.name}"
+        plain = prefix != "." and entry.name.isascii()
+        shown = f"{prefix}/{entry.name}" if plain else self.shown(entry.path)
         if not entry.name.endswith(SUFFIXES):
             if entry.name != "README.md":
                 yield skipped(shown)

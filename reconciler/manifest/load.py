@@ -124,14 +124,16 @@ def _take_in(source: Source, loading: _Loading) -> None:
     if fast is not None:
         loading.unread.extend(_Unread(source, index, mark, value) for index, (value, mark) in enumerate(fast))
         return
-    if source.reading.faults:
-        loading.diagnostics.extend(map(source.diagnostic, source.reading.faults))
-    elif not source.documents:
+    if not source.text.strip() or (not source.reading.faults and not source.documents):
         message = f"{source.file} is empty: no text, or only comments."
         remedy = "Delete the file if it is to declare nothing."
         loading.diagnostics.append(Diagnostic(Code.RM117, message, place=Place(source.file), help=remedy))
-    for index, found in enumerate(source.documents if not source.reading.faults else []):
-        loading.unread.append(_Unread(source, index, found.mark(()), found.value))
+    elif source.reading.faults:
+        loading.diagnostics.extend(map(source.diagnostic, source.reading.faults))
+    else:
+        loading.unread.extend(
+            _Unread(source, index, found.mark(()), found.value) for index, found in enumerate(source.documents)
+        )
 
 
 def _validate(loading: _Loading) -> None:

@@ -162,7 +162,7 @@ def _policy_arn_remedy(policy: str) -> str:
 def _removed_problems(removed: RemovedManifest) -> Iterator[Problem]:
     kind, slash, name = removed.address.partition("/")
     if kind in LATER_REMOVABLE and slash:
-        yield Problem(("address",), Code.RM119, f"Removing a {kind} is not supported by this version.")
+        yield Problem(("address",), Code.RM119, f"The removal of {removed.address} is not supported by this version.")
     elif kind not in REMOVABLE or not NAME.fullmatch(name):
         message = f'"{removed.address}" is not an address: that is role/NAME or managed_policy/NAME.'
         yield Problem(("address",), Code.RM111, message, did_you_mean(kind, REMOVABLE))

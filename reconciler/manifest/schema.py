@@ -233,7 +233,7 @@ def _unknown_key(path: Path, kind: str) -> Problem:
     if key in LATER_KEYS:
         return Problem(path, Code.RM119, f"`{key}` is not supported by this version.", at_key=True)
     known = TrustEntry.model_fields if path[0] == "trust" else MODELS[kind].model_fields
-    where = "a trust entry" if path[0] == "trust" else f"a {kind}"
+    where = "a trust entry" if path[0] == "trust" else f"kind {kind}"
     remedy = did_you_mean(key, known) or f"The keys are {', '.join(known)}."
     return Problem(path, Code.RM107, f"`{key}` is not a key of {where}.", remedy, at_key=True)
 

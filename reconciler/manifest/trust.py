@@ -96,7 +96,7 @@ def trust_problems(entries: Iterable[TrustEntry]) -> Iterator[Problem]:
         sid = entry.sid if entry.statement is None else entry.statement.get("Sid")
         if isinstance(sid, str) and sid and sids.setdefault(sid, index) != index:
             path = (index, "sid") if entry.statement is None else (index, "statement", "Sid")
-            yield refused(path, f"The Sid {sid} is also that of entry {sids[sid]}; Sids are unique in a policy.")
+            yield refused(path, f"The Sid {sid} is also that of trust[{sids[sid]}]; Sids are unique in a policy.")
 
 
 def head_of(entry: TrustEntry) -> str | None:

@@ -35,7 +35,7 @@ from reconciler.model.arn import iam_arn
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
-from reconciler.model.principal import PrincipalIndex, Remembered, UniqueId, UniqueIdSession, parse_principal
+from reconciler.model.principal import PrincipalIndex, Remembered, UniqueId, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
@@ -139,7 +139,7 @@ def read_snapshot(
     matter, one ListPolicyTags each; `aws_policies` those of AWS whose existence matters, one GetPolicy each.
     """
     taken_at = instant(clock())
-    with _without_collector(), ThreadPoolExecutor(max_workers=THREADS) as pool:
+    with _collector.held(), ThreadPoolExecutor(max_workers=THREADS) as pool:
         kinds = KINDS_WITH_POLICIES if with_policies else KINDS
         listed = pool.submit(_gather, iam.role_pages(), "ListRoles", on_page)
         summary = pool.submit(iam.get_account_summary)
@@ -247,11 +247,11 @@ class _Reading:
             if role is not None:
                 roles[name] = role
         passing = self._passing(roles)
-        for name, trust_again in zip(passing, self._pool.map(self._again, map(roles.get, passing)), strict=True):
-            if trust_again is None:
-                del roles[name]
+        for role, again in zip(passing, self._pool.map(self._again, passing), strict=True):
+            if again is None:
+                del roles[role.name]
             else:
-                roles[name] = trust_again
+                roles[role.name] = again
         return dict(sorted(roles.items()))
 
     def _merged(self) -> tuple[dict[str, Role], list[str]]:
@@ -278,7 +278,7 @@ class _Reading:
     def _whole(self, name: str) -> Role | None:
         return confirm_absent(self._iam, name)
 
-    def _passing(self, roles: Mapping[str, Role]) -> list[str]:
+    def _passing(self, roles: Mapping[str, Role]) -> list[Role]:
         """Return the roles whose trust shows what IAM shows for a moment only: a living ID, or nobody's ARN."""
         arn_by_id = {role.role_id: role.arn for role in roles.values()}
         arn_by_id |= {user.id: user.arn for user in self.users.values()}
@@ -290,21 +290,19 @@ class _Reading:
                     found.key == "AWS" and found.value not in living and self._passes(found.value, arn_by_id)
                     for found in role.trust.principals()
                 )
-        return [name for name, role in roles.items() if passes[role.trust]]
+        return [role for role in roles.values() if passes[role.trust]]
 
     def _passes(self, value: str, arn_by_id: Mapping[str | None, str]) -> bool:
         match parse_principal("AWS", value):
-            case UniqueId(unique) | UniqueIdSession(unique):
+            case UniqueId(unique):  # not with a session: whether that form passes is not documented
                 return unique in arn_by_id
             case RolePrincipal(arn) | UserPrincipal(arn):
                 return arn.account == self._iam.account
             case _:
                 return False
 
-    def _again(self, role: Role | None) -> Role | None:
+    def _again(self, role: Role) -> Role | None:
         """Return the role with its trust read once more; a role that is another by now is read as a whole."""
-        if role is None:
-            return None
         current = _or_none(lambda: self._iam.get_role(role.name))
         if current is None:
             return None
@@ -418,22 +416,32 @@ def _not_understood(address: str, what: str) -> Diagnostic:
     )
 
 
-_collector = threading.Lock()
-_building = 0
+class _Collector:
+    """The garbage collector, held while snapshots are built: it would walk them over and over, a sixth of the time.
+
+    It is one for the process, whatever the number of readers: the first stops it, the last lets it go on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._was_on = False
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it in this context."""
+        with self._lock:
+            if not self._readers:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if not self._readers and self._was_on:
+                    gc.enable()
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Keep the garbage collector off: it would walk the growing snapshot over and over, for a sixth of the time."""
-    global _building  # noqa: PLW0603  the collector is one for the process, whatever the number of readers
-    with _collector:
-        _building += 1
-        was_on = gc.isenabled() or _building > 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _collector:
-            _building -= 1
-            if was_on and not _building:
-                gc.enable()
+_collector = _Collector()

@@ -236,8 +236,7 @@ class Iam:
         """Return who a user is."""
         reply = self._read("GetUser", lambda: self._reader.get_user(UserName=name))
         with self.reading("GetUser"):
-            user = reply["User"]
-            return Identity(user["UserName"], user["Arn"], user["UserId"])
+            return shapes.user_of(reply["User"], partition=self.partition, account=self.account)
 
     def get_account_summary(self) -> dict[str, int]:
         """Return the account's quotas and counts under GetAccountSummary's own names, such as `RolesQuota`."""

@@ -30,7 +30,7 @@ T = TypeVar("T")
 # IAM and STS need a region only to sign with; this one is right in the partition that most accounts are in.
 DEFAULT_REGION = "us-east-1"
 CONNECT_SECONDS = 5
-READ_SECONDS = 60
+READ_SECONDS = 30
 READ_ATTEMPTS = 10  # at 3 attempts, 7 of 100 whole reads fail under IAM's throttling
 STS_ATTEMPTS = 3
 SESSION_NAME = "iam-reconciler"

@@ -22,6 +22,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 TOO_MANY_REQUESTS = 429
 SERVER_ERRORS = 500
 REDIRECTS = 300
+LONGEST = 600  # characters of somebody else's text that are worth showing
 
 
 class Kind(StrEnum):
@@ -193,6 +194,8 @@ def understand(error: Exception, asked: Asked) -> AwsError:  # noqa: C901  one a
             )
         case boto.ProfileNotFound() | boto.ConfigParseError() | boto.ConfigNotFound():
             return _no_profile(error, asked)
+        case boto.SSLError() if asked.writes:  # at the handshake or later: the text alone does not say
+            return _connection_lost(error, asked)
         case boto.ConnectionError():
             return _unreachable(error, asked)
         case boto.HTTPClientError() | boto.IncompleteReadError():
@@ -213,7 +216,7 @@ def reading(asked: Asked) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _not_understood(f"it lacks what it must have ({error!r})", asked) from error
+        raise _not_understood(f"it lacks what it must have ({type(error).__name__}: {error})", asked) from error
 
 
 def misconfigured(error: Exception) -> AwsError:
@@ -296,7 +299,7 @@ def _not_understood(why: str, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA405,
         Kind.NOT_UNDERSTOOD,
-        f"The reply to {asked.call} is not what IAM answers: {why}.",
+        f"The reply to {asked.call} is not what IAM answers: {_one_line(why)}.",
         "Something between here and AWS may answer in its place: a proxy, a sign-in page, another service at"
         " --endpoint-url or AWS_ENDPOINT_URL.",
     )
@@ -424,4 +427,5 @@ def _quoted(answer: Answer) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else line[:LONGEST] + "..."

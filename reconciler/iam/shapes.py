@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.iam.wire import Detail, unpack
+from reconciler.model.arn import iam_arn
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.role import DEFAULT_SESSION_DURATION, LastUsed, Role
@@ -104,6 +105,13 @@ def role_of(
             sorted(each["InstanceProfileName"] for each in detail.get("InstanceProfileList") or ())
         ),
     )
+
+
+def user_of(detail: Detail, *, partition: str, account: str) -> Identity:
+    """Return who a user is."""
+    name = detail["UserName"]
+    arn = iam_arn(partition=partition, account=account, kind="user", path=detail["Path"], name=name)
+    return Identity(name, arn, detail["UserId"])
 
 
 def policy_of(

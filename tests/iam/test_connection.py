@@ -208,15 +208,16 @@ def test_a_role_that_may_not_be_assumed_is_told_with_the_missing_action(box: San
     assert "sts:AssumeRole" in raised.value.diagnostic.message
 
 
-def test_the_credentials_of_a_role_are_renewed_before_they_run_out(hostile: Hostile) -> None:
-    def credentials(expiry: str, key: str) -> str:
-        return (
-            "<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser><AssumedRoleId>AROAX:iam-reconciler</AssumedRoleId>"
-            f"<Arn>arn:aws:sts::{OTHER}:assumed-role/r/iam-reconciler</Arn></AssumedRoleUser><Credentials>"
-            f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
-            f"<Expiration>{expiry}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
-        )
+def credentials(expiry: str, key: str) -> str:
+    return (
+        "<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser><AssumedRoleId>AROAX:iam-reconciler</AssumedRoleId>"
+        f"<Arn>arn:aws:sts::{OTHER}:assumed-role/r/iam-reconciler</Arn></AssumedRoleUser><Credentials>"
+        f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+        f"<Expiration>{expiry}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+    )
 
+
+def test_the_credentials_of_a_role_are_renewed_before_they_run_out(hostile: Hostile) -> None:
     hostile.answer(
         "AssumeRole", credentials("2020-01-01T00:00:00Z", "ASIAOLD"), credentials("2099-01-01T00:00:00Z", "ASIANEW")
     )
@@ -229,6 +230,16 @@ def test_the_credentials_of_a_role_are_renewed_before_they_run_out(hostile: Host
             iam.get_role("x")
     assert hostile.requests["AssumeRole"] == 2
     assert iam.calls == {"AssumeRole": 2, "GetRole": 2}
+
+
+def test_credentials_of_a_role_that_cannot_be_renewed_are_told_as_such(hostile: Hostile) -> None:
+    hostile.answer(
+        "AssumeRole", credentials("2020-01-01T00:00:00Z", "ASIAOLD"), refusal("ExpiredToken", "no", status=403)
+    )
+    iam = Aws.connect(endpoint_url=hostile.url).account(OTHER, role_arn=f"arn:aws:iam::{OTHER}:role/r", read_only=True)
+    with pytest.raises(AwsError) as raised:
+        iam.get_role("x")
+    assert (raised.value.kind, raised.value.call) == (Kind.CREDENTIALS, "AssumeRole")
 
 
 def test_another_region_means_its_own_partition() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError, SSOTokenLoadError
+from botocore.exceptions import ClientError, InvalidConfigError, ParamValidationError, SSLError, SSOTokenLoadError
 
 from reconciler.iam.errors import Asked, AwsError, Kind, understand
 from reconciler.model.diagnostic import Code
@@ -130,3 +130,28 @@ def test_what_was_never_sent_is_no_unknown_outcome() -> None:
 
 def test_a_message_of_many_lines_is_told_in_one() -> None:
     assert "\n" not in meant("ValidationError", "one\ntwo\n   three").diagnostic.message
+
+
+def test_a_broken_handshake_is_unreachable_for_a_read_and_open_for_a_write() -> None:
+    error = SSLError(endpoint_url="https://iam.amazonaws.com", error=OSError("certificate verify failed"))
+    assert understand(error, Asked(call="GetRole")).kind is Kind.UNREACHABLE
+    assert understand(error, ASKED).kind is Kind.UNKNOWN_OUTCOME
+
+
+def test_a_setting_found_wrong_only_when_calling_is_named_as_one() -> None:
+    assert understand(InvalidConfigError(error_msg="sso_region is missing"), ASKED).diagnostic.code is Code.RM122
+
+
+def test_a_resource_of_an_unknown_account_is_not_guessed() -> None:
+    message = f"User: {CALLER} is not authorized to perform: iam:GetRole on resource: role deployer"
+    error = meant("AccessDenied", message, asked=Asked(call="GetRole"))
+    assert statement(error)["Resource"] == "*"
+
+
+def test_a_message_without_end_is_cut() -> None:
+    assert len(meant("ValidationError", "x" * 100_000).diagnostic.message) < 1_000
+
+
+def test_whatever_else_is_raised_has_a_meaning() -> None:
+    assert understand(RecursionError(), Asked(call="GetRole")).kind is Kind.NOT_UNDERSTOOD
+    assert understand(KeyError("x"), ASKED).kind is Kind.UNKNOWN_OUTCOME

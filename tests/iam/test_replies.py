@@ -172,3 +172,14 @@ def test_a_caller_without_an_arn_is_not_understood(hostile: Hostile) -> None:
     with pytest.raises(AwsError) as raised:
         connected(hostile)
     assert raised.value.diagnostic.code is Code.RA405
+
+
+def test_a_short_list_with_more_and_no_marker_is_not_understood(hostile: Hostile) -> None:
+    hostile.answer(
+        "ListRolePolicies",
+        "<ListRolePoliciesResponse><ListRolePoliciesResult><PolicyNames/><IsTruncated>true</IsTruncated>"
+        "</ListRolePoliciesResult></ListRolePoliciesResponse>",
+    )
+    with pytest.raises(AwsError) as raised:
+        connected(hostile).list_role_policies("deployer")
+    assert raised.value.kind is Kind.NOT_UNDERSTOOD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from reconciler.iam import Aws, AwsError, Iam, Kind
 from reconciler.model.diagnostic import Code
+from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing, UniqueId
 from reconciler.sandbox import Account, Sandbox
 from reconciler.snapshot import Snapshot, confirm_absent, index_of, read_policy, read_role, read_snapshot
@@ -280,7 +282,17 @@ def test_a_dead_id_and_a_foreign_arn_are_not_asked_for_again(account: Account, b
     account.delete_user("alice")
     taken = snapshot(iam, with_policies=False)
     assert box.calls["GetRole"] == 0
-    assert taken.roles["deployer"].trust.source == account.trust("deployer")
+    assert taken.roles["deployer"].trust.same_meaning(PolicyDocument(account.trust("deployer")))
+
+
+def test_a_session_and_a_whole_account_are_not_asked_for_again(account: Account, box: Sandbox, iam: Iam) -> None:
+    account.create_role("ci-runner")
+    account.create_role(
+        "deployer",
+        trust=trusting(f"arn:aws:sts::{ACCOUNT}:assumed-role/ci-runner/build", f"arn:aws:iam::{ACCOUNT}:root"),
+    )
+    assert set(snapshot(iam, with_policies=False).roles) == {"ci-runner", "deployer"}
+    assert box.calls["GetRole"] == 0
 
 
 def test_a_role_gone_by_the_second_look_is_not_there(
@@ -377,6 +389,32 @@ def test_a_document_that_is_not_understood_is_kept_and_remarked_upon(hostile: Ho
     assert not taken.roles["deployer"].trust.understood
     (remark,) = taken.remarks
     assert (remark.code, remark.address) == (Code.RP225, "role/deployer")
+
+
+def test_a_managed_policy_that_is_not_understood_is_named(hostile: Hostile) -> None:
+    hostile.answer("ListRoles", role_page())
+    hostile.answer("GetAccountSummary", SUMMARY)
+    policy = (
+        f"<member><PolicyName>odd</PolicyName><PolicyId>ANPAODD</PolicyId><Arn>arn:aws:iam::{ACCOUNT}:policy/odd</Arn>"
+        "<Path>/</Path><DefaultVersionId>v1</DefaultVersionId><PolicyVersionList/></member>"
+    )
+    page = details_page().replace("<RoleDetailList>", f"<Policies>{policy}</Policies><RoleDetailList>")
+    hostile.answer("GetAccountAuthorizationDetails", page)
+    taken = snapshot(Aws.connect(endpoint_url=hostile.url).account(ACCOUNT, read_only=True))
+    assert [remark.address for remark in taken.remarks] == ["managed_policy/odd"]
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_is_left_as_it_was_found(*, was_on: bool, iam: Iam) -> None:
+    on_before = gc.isenabled()
+    try:
+        (gc.enable if was_on else gc.disable)()
+        seen: list[bool] = []
+        snapshot(iam, on_page=lambda _call, _items: seen.append(gc.isenabled()))
+        assert gc.isenabled() is was_on
+        assert set(seen) == {False}
+    finally:
+        (gc.enable if on_before else gc.disable)()
 
 
 def test_an_inline_policy_that_is_not_understood_is_named(hostile: Hostile) -> None:

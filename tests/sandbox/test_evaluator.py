@@ -142,7 +142,11 @@ def test_a_decision_names_the_statement_that_decided() -> None:
     assert decision.statement is not None
     assert (decision.statement.index, decision.statement.sid) == (1, "DenyReports")
     assert "statement 1 (DenyReports) denies iam:GenerateCredentialReport" in decision.reason
-    assert "Nothing in the identity policies allows iam:X" in decide([], "iam:X").reason
+    assert decide([], "iam:X").reason == "Nothing in the identity policies allows iam:X."
+    bounded = decide([document(allow())], "iam:X", boundary=SHIRLEY_BOUNDARY)
+    assert bounded.reason == "Nothing in the permissions boundary allows iam:X."
+    trusted = may_assume(role(trusting({"AWS": ALICE.arn})), ALICE)
+    assert trusted.reason == "In the trust policy, document 0, statement 0 allows sts:AssumeRole."
 
 
 @pytest.mark.parametrize(
@@ -255,7 +259,9 @@ def test_root_may_everything_and_a_federated_user_nothing_without_a_session_poli
         (RUNNER, "aws:PrincipalType", "AssumedRole"),
         (FEDERATED, "aws:userid", f"{OWN}:bob"),
         (FEDERATED, "aws:PrincipalArn", FEDERATED.arn),
+        (FEDERATED, "aws:PrincipalType", "FederatedUser"),
         (Caller.root(OWN), "aws:userid", OWN),
+        (Caller.root(OWN), "aws:PrincipalType", "Account"),
         (Caller.root(OWN), "aws:PrincipalArn", f"arn:aws:iam::{OWN}:root"),
         (EC2, "aws:PrincipalIsAWSService", "true"),
         (EC2, "aws:PrincipalServiceName", "ec2.amazonaws.com"),

@@ -235,7 +235,7 @@ class _Declaring:
 def _declared_twice(document: Document, first: Document) -> Problem:
     mine, other = document.manifest, first.manifest
     key = "address" if isinstance(mine, RemovedManifest) else "name"
-    at = first.places["address" if isinstance(other, RemovedManifest) else "name"]
+    at = first.place_of("address" if isinstance(other, RemovedManifest) else "name")
     if isinstance(mine, RemovedManifest) is not isinstance(other, RemovedManifest):
         return Problem((key,), Code.RM112, f"{mine.address} is declared and removed: the other place is {at}.")
     if mine.address == other.address:

@@ -48,6 +48,10 @@ class Document:
         """Return where each of its paths is written."""
         return Places(self.source, self.index)
 
+    def place_of(self, *path: str | int) -> Place:
+        """Return where the value of a path is written."""
+        return self.source.place(self.source.documents[self.index].mark(path))
+
     def diagnostic(self, problem: Problem) -> Diagnostic:
         """Return a problem of this document as it is told."""
         return self.source.problem(problem, self.index, self.manifest.address)

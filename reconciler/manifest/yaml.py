@@ -58,7 +58,7 @@ PLAIN = bytes([0x0A, *range(0x20, 0x7F)]).replace(b"\\", b"")
 DANGEROUS = re.compile(rf"[\t{CONTROL}{UNSEEN}]|\r(?!\n)|\\[^\\\"/n]")
 SUSPICIOUS = re.compile(
     r"""
-    [ \n\r\[{,:](?<![^"'\]}\s]:)                    # where a token may begin: a colon counts after what is quoted or blank
+    [ \n\r\[{,:](?<![^"'\]}\s]:)                    # where a token may begin; a colon, after what is quoted
     (?=[&*!?<=>|%~NnTtFf+.0-9-])
     (?: [&*!]                                      # anchors, aliases, tags
       | \?(?=[\s,\]}]|$)                           # explicit keys

@@ -25,7 +25,7 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 
 def load(folder: Path, *texts: str, **files: str | bytes) -> Manifests:
     """Return what texts say: each becomes a file `m0.yaml`, `m1.yaml`, ...; `files` have underscores for dots."""
-    named = {f"m{number}.yaml": text for number, text in enumerate(texts)}
+    named: dict[str, str | bytes] = {f"m{number}.yaml": text for number, text in enumerate(texts)}
     named |= {name.replace("_", "."): content for name, content in files.items()}
     return load_manifests(write(folder, named), base=folder)
 

@@ -19,7 +19,12 @@ JSON_ROLE = '{"kind": "Role", "name": "c", "trust": [{"account": "123456789012"}
 
 
 def test_manifests_are_read_at_any_depth_in_the_order_of_their_names(tmp_path: Path) -> None:
-    files = {"z.yaml": ROLE.format("z"), "a/b/deep.yml": ROLE.format("deep"), "a.yaml": ROLE.format("a"), "c.json": JSON_ROLE}
+    files = {
+        "z.yaml": ROLE.format("z"),
+        "a/b/deep.yml": ROLE.format("deep"),
+        "a.yaml": ROLE.format("a"),
+        "c.json": JSON_ROLE,
+    }
     manifests = load_manifests(write(tmp_path, files), base=tmp_path)
     assert manifests.diagnostics == ()
     assert [document.source.file for document in manifests.documents] == [
@@ -31,7 +36,14 @@ def test_manifests_are_read_at_any_depth_in_the_order_of_their_names(tmp_path: P
 
 
 def test_hidden_entries_and_the_readme_are_skipped_and_other_files_are_warned_of(tmp_path: Path) -> None:
-    files = {"a.yaml": ROLE.format("a"), ".git/x.yaml": "[", ".hidden.yaml": "[", "README.md": "# x", "a.yaml~": "", "sub/n.txt": ""}
+    files = {
+        "a.yaml": ROLE.format("a"),
+        ".git/x.yaml": "[",
+        ".hidden.yaml": "[",
+        "README.md": "# x",
+        "a.yaml~": "",
+        "sub/n.txt": "",
+    }
     manifests = load_manifests(write(tmp_path, files), base=tmp_path)
     assert not manifests.has_errors
     assert [(found.code, found.severity, str(found.place)) for found in manifests.diagnostics] == [
@@ -160,7 +172,9 @@ def test_a_name_of_a_file_that_is_no_text_is_shown_escaped(tmp_path: Path) -> No
 
 
 def test_defaults_are_refused_until_they_are_supported(tmp_path: Path) -> None:
-    manifests = load_manifests(write(tmp_path, {"a.yaml": ROLE.format("a"), "_defaults.yaml": "tags: {a: b}"}), base=tmp_path)
+    manifests = load_manifests(
+        write(tmp_path, {"a.yaml": ROLE.format("a"), "_defaults.yaml": "tags: {a: b}"}), base=tmp_path
+    )
     assert codes(manifests.diagnostics) == ["RM119"]
 
 

@@ -10,11 +10,15 @@ from reconciler.manifest import json, yaml
 from reconciler.manifest.reading import Mark
 
 VALUES = st.recursive(
-    st.booleans() | st.integers(-(10**17), 10**17) | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab\"\\/é", max_size=3), inner, max_size=3),
+    st.booleans()
+    | st.integers(-(10**17), 10**17)
+    | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('ab"\\/é', max_size=3), inner, max_size=3),
     max_leaves=8,
 )
-PIECES = st.sampled_from(["null", "NaN", "1.10", "-0", "01", "9" * 20, '"\\u0041"', '"\\ud800"', ",", "}", "[", '"', "//", "\t", "'"])
+PIECES = st.sampled_from(
+    ["null", "NaN", "1.10", "-0", "01", "9" * 20, '"\\u0041"', '"\\ud800"', ",", "}", "[", '"', "//", "\t", "'"]
+)
 
 
 @given(VALUES, st.sampled_from([None, 0, 2]), st.booleans())

@@ -43,7 +43,9 @@ def test_an_ordinary_manifest_is_read_by_the_fast_reader() -> None:
     assert yaml.read_fast(MANIFEST) is not None
 
 
-@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "y", "True", "TRUE", "False", "1:00:00", "2012-10-17", "none"])
+@pytest.mark.parametrize(
+    "word", ["no", "on", "yes", "off", "y", "True", "TRUE", "False", "1:00:00", "2012-10-17", "none"]
+)
 def test_a_word_that_other_versions_of_yaml_convert_is_text(word: str) -> None:
     assert value(f"a: {word}") == {"a": word}
 
@@ -89,7 +91,9 @@ def test_an_anchor_that_contains_itself_ends_in_a_fault() -> None:
 
 
 def test_a_bomb_of_aliases_is_refused_without_being_unfolded() -> None:
-    bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+    )
     assert {code for code, *_ in faults(bomb)} == {"RM105"}
 
 
@@ -168,7 +172,13 @@ def test_line_endings_of_windows_change_nothing() -> None:
 
 
 def test_all_that_is_wrong_with_a_text_is_told_at_once() -> None:
-    assert [code for code, *_ in faults("a: &x 1\na: ~\nb: .nan\nc: *x\n")] == ["RM105", "RM104", "RM109", "RM106", "RM105"]
+    assert [code for code, *_ in faults("a: &x 1\na: ~\nb: .nan\nc: *x\n")] == [
+        "RM105",
+        "RM104",
+        "RM109",
+        "RM106",
+        "RM105",
+    ]
 
 
 def test_every_key_and_value_has_its_mark() -> None:

@@ -5,31 +5,143 @@ from hypothesis import strategies as st
 SCALARS = st.sampled_from(
     [
         *("a", "no", "on", "True", "true", "false", "FALSE", "~", "null", "Null", "NULL", "None", "=", "<<", "y", "n"),
-        *("0", "-0", "7", "-12", "+5", "007", "0x1F", "0o17", "0b11", "1_000", "1e5", "1E-2", "1.10", ".5", "-.5", "5."),
-        *("012345670123", "123456789012", "9" * 18, "9" * 19, "18446744073709551616", "9" * 200, ".inf", "-.INF", ".nan"),
+        *(
+            "0",
+            "-0",
+            "7",
+            "-12",
+            "+5",
+            "007",
+            "0x1F",
+            "0o17",
+            "0b11",
+            "1_000",
+            "1e5",
+            "1E-2",
+            "1.10",
+            ".5",
+            "-.5",
+            "5.",
+        ),
+        *(
+            "012345670123",
+            "123456789012",
+            "9" * 18,
+            "9" * 19,
+            "18446744073709551616",
+            "9" * 200,
+            ".inf",
+            "-.INF",
+            ".nan",
+        ),
         *("2012-10-17", "1:00:00", "10.0.0.0/8", "1.2.3", "12:30", "1-2", "1 2", "- 1", "3e", "e3", "0.", "."),
         *('"*"', "*", "*a", "&a b", "&a", "!!str 1", "! x", "!x", "s3:*", "arn:aws:iam::*:role/x", "arn:aws:s3:::b/*"),
-        *("'it''s'", '"x\\u0041"', '"\\x41"', '"a\\nb"', '"a\\\\b"', '"\\/"', "'\\n'", "''", '""', '"a: b"', "'#'", '"', "'"),
-        *("a #c", "a#c", "#c", "a: b", "a:b", "a:", ":a", ":", "?", "? a", "?a", "-", "-a", "- ", "|", ">", "|-", ">+", "@a"),
-        *("`a", "%a", "a,b", ",", "[", "]", "{", "}", "[]", "{}", "[,]", "{a}", "{a: }", "[a,]", "[[1]]", "{1: a}", '{"a":1}'),
-        *('{"a":*b}', "{a: 1.5}", '{"a":1.5}', "[1.5]", "[~]", "{a: ~}", "{true: a}", "[true]", "[True]", "{a:1}", "{a:b}"),
+        *(
+            "'it''s'",
+            '"x\\u0041"',
+            '"\\x41"',
+            '"a\\nb"',
+            '"a\\\\b"',
+            '"\\/"',
+            "'\\n'",
+            "''",
+            '""',
+            '"a: b"',
+            "'#'",
+            '"',
+            "'",
+        ),
+        *(
+            "a #c",
+            "a#c",
+            "#c",
+            "a: b",
+            "a:b",
+            "a:",
+            ":a",
+            ":",
+            "?",
+            "? a",
+            "?a",
+            "-",
+            "-a",
+            "- ",
+            "|",
+            ">",
+            "|-",
+            ">+",
+            "@a",
+        ),
+        *(
+            "`a",
+            "%a",
+            "a,b",
+            ",",
+            "[",
+            "]",
+            "{",
+            "}",
+            "[]",
+            "{}",
+            "[,]",
+            "{a}",
+            "{a: }",
+            "[a,]",
+            "[[1]]",
+            "{1: a}",
+            '{"a":1}',
+        ),
+        *(
+            '{"a":*b}',
+            "{a: 1.5}",
+            '{"a":1.5}',
+            "[1.5]",
+            "[~]",
+            "{a: ~}",
+            "{true: a}",
+            "[true]",
+            "[True]",
+            "{a:1}",
+            "{a:b}",
+        ),
         *("é", "€", "\U0001f600", "\u202e", "\u200b", "\u2028", "\x85", "\xa0", "\t", "\x07", "\x7f", "\ufeff", "\\"),
     ]
 )
 PLAIN_SCALARS = st.sampled_from(
-    ["a", "role", '"*"', "sts:AssumeRole", "arn:aws:s3:::b/*", "'it''s'", "123456789012", "true", "3600", "2012-10-17", "[a, b]"]
+    [
+        "a",
+        "role",
+        '"*"',
+        "sts:AssumeRole",
+        "arn:aws:s3:::b/*",
+        "'it''s'",
+        "123456789012",
+        "true",
+        "3600",
+        "2012-10-17",
+        "[a, b]",
+    ]
 )
-KEYS = st.sampled_from(["a", "b", "c", "name", "1", "true", "null", "<<", '"a"', "'b'", "?", "1.5", "~", "Null", "a b", "é"])
+KEYS = st.sampled_from(
+    ["a", "b", "c", "name", "1", "true", "null", "<<", '"a"', "'b'", "?", "1.5", "~", "Null", "a b", "é"]
+)
 BREAKS = st.sampled_from(["\n", "\n", "\n", "\n", "\r\n", "\r", "\n\n", " \n", "\n# c\n", "\n\t\n"])
-MARKERS = st.sampled_from(["---", "--- ", "--- a", "---\ta", "...", "%YAML 1.2", "# c", "", "--- # c", "<<<<<<< HEAD", "---a"])
+MARKERS = st.sampled_from(
+    ["---", "--- ", "--- a", "---\ta", "...", "%YAML 1.2", "# c", "", "--- # c", "<<<<<<< HEAD", "---a"]
+)
 
 
 def line() -> st.SearchStrategy[str]:
     """Return lines of block style: indented, an item, a pair, a bare scalar, or a marker."""
     indent = st.sampled_from(["", "", "  ", "    ", " ", "- ", "  - ", "- - ", "\t"])
-    pair = st.tuples(KEYS, st.sampled_from([": ", ":", ":  ", " : "]), SCALARS | PLAIN_SCALARS | st.just("")).map("".join)
+    pair = st.tuples(KEYS, st.sampled_from([": ", ":", ":  ", " : "]), SCALARS | PLAIN_SCALARS | st.just("")).map(
+        "".join
+    )
     nested = st.tuples(KEYS, st.just(":")).map("".join)
-    return st.tuples(indent, pair | pair | nested | PLAIN_SCALARS | SCALARS | SCALARS.map("- {}".format)).map("".join) | MARKERS
+    return (
+        st.tuples(indent, pair | pair | nested | PLAIN_SCALARS | SCALARS | SCALARS.map("- {}".format)).map("".join)
+        | MARKERS
+    )
 
 
 def block() -> st.SearchStrategy[str]:
@@ -94,4 +206,11 @@ def mutated() -> st.SearchStrategy[str]:
 def texts() -> st.SearchStrategy[str]:
     """Return all of these, and any of them under a key."""
     under = st.builds("{}: {}\n".format, KEYS, flow())
-    return mutated() | block() | flow() | under | st.tuples(block(), under).map("".join) | st.tuples(under, block()).map("".join)
+    return (
+        mutated()
+        | block()
+        | flow()
+        | under
+        | st.tuples(block(), under).map("".join)
+        | st.tuples(under, block()).map("".join)
+    )

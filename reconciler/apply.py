@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -205,7 +205,7 @@ class _Run:
         if not ready:
             return
         self._intend([change for change, _ in ready])
-        jobs = {}
+        jobs: dict[Future[_Attempt], tuple[Change, int]] = {}
         waiting = list(reversed(ready))
         while waiting or jobs:
             while waiting and len(jobs) < max(1, self._means.parallelism):
@@ -569,6 +569,7 @@ class _Worker:
         self._means = run.means
         self._change = change
         self._operation = change.operations[position]
+        self._later = change.operations[position:]
         self._partition = "aws"
         arn = parse_arn(str((change.after or change.before or {}).get("arn", "")))
         if arn is not None:
@@ -612,10 +613,9 @@ class _Worker:
         """Tell whether what the operation, or a later one of the same path, wants is so already."""
         if self._live is None or not self._operation.forms:
             return False
-        later = self._change.operations[self._change.operations.index(self._operation) :]
         return all(
             digest_at(self._live.get(path), self._partition, self._run.as_now)
-            in [operation.forms[path] for operation in later if path in operation.forms]
+            in [operation.forms[path] for operation in self._later if path in operation.forms]
             for path in self._operation.forms
         )
 

@@ -343,7 +343,12 @@ def _create(case: Case, world: World, made: frozenset[str]) -> Draft:
     message = "was deleted outside, and is created again" if again else "is declared and does not exist yet"
     approvals: set[Approval] = set()
     move: TrustMove | None = None
-    if isinstance(value, Role):
+    if case.intent is not None and all(
+        _passes_through(case.intent, path, digest) for path, digest in digests_of(value).items()
+    ):
+        reason, message = Reason.UNFINISHED, "an earlier run left it unfinished"
+        move = _move(value, value.trust, world, made, living=PolicyDocument({})) if isinstance(value, Role) else None
+    elif isinstance(value, Role):
         approvals |= {Approval.UNDO_NARROWING} if again else {Approval.BROADEN}
         change = weigh(
             value,
@@ -464,14 +469,24 @@ def _remarks(case: Case, world: World) -> Iterator[Diagnostic]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Moved:
-    """One path at which declared and live differ."""
+class Moved:
+    """One path at which declared and live differ.
+
+    `reason` is the weightiest, `who` the one besides dead principals: the manifest, somebody outside, an unfinished run,
+    an adoption; None where nothing would differ, were the dead IDs what they once were.
+    """
 
     path: str
     live: Any
     declared: Any
     reason: Reason
+    who: Reason | None
     trust: TrustChange | None = None
+
+    @property
+    def living(self) -> Any:
+        """Return the live content less its dead IDs."""
+        return self.live if self.trust is None else self.trust.before.living
 
 
 def _compare(case: Case, world: World, decision: Decision, made: frozenset[str]) -> Draft | None:
@@ -530,7 +545,7 @@ def _differences(case: Case, world: World, owned: Owned | None) -> Iterator[Diff
         yield _shown_difference(found, world)
 
 
-def _moved(case: Case, world: World, made: frozenset[str]) -> Iterator[_Moved]:
+def _moved(case: Case, world: World, made: frozenset[str]) -> Iterator[Moved]:
     """Yield each path at which the live object is not as declared."""
     assert case.declaration is not None and case.live is not None  # noqa: S101, PT018  decide says so
     value = case.declaration.value
@@ -540,23 +555,32 @@ def _moved(case: Case, world: World, made: frozenset[str]) -> Iterator[_Moved]:
         if path == "description" and isinstance(value, ManagedPolicy):
             continue
         trust = None
-        if path == "trust" and not made and value.trust.same_meaning(live.trust, value.partition, world.index.resolve):
-            continue
         if path == "trust":
             assert isinstance(value, Role) and isinstance(live, Role)  # noqa: S101, PT018  only roles have a trust
+            if not made and value.trust.same_meaning(live.trust, value.partition, world.index.resolve):
+                continue
             before = read_trust(live.trust, world.index, partition=value.partition, declared=value.trust)
             trust = weigh(value, before, owned=case.owned, index=world.index, made=made, own_ids=world.own_ids)
             if trust is None:
                 continue
         elif same_at(wanted.get(path), there.get(path), value.partition):
             continue
-        yield _Moved(
+        who = None
+        if trust is None or trust.reason is None or not mended(trust, world.partition, world.index):
+            who = _who_moved(path, there.get(path), wanted.get(path), case, world)
+        yield Moved(
             path=path,
             live=there.get(path),
             declared=wanted.get(path),
-            reason=_reason(path, there.get(path), case, world, trust),
+            reason=_reason(who, trust),
+            who=who,
             trust=trust,
         )
+
+
+def differing_paths(case: Case, world: World) -> Iterator[Moved]:
+    """Yield each path at which a live object is not as declared."""
+    return _moved(case, world, frozenset())
 
 
 def _reading_order(path: str) -> tuple[int, str]:
@@ -564,24 +588,19 @@ def _reading_order(path: str) -> tuple[int, str]:
     return (order.index(path) if path in order else len(order), path)
 
 
-def _reason(path: str, live: Any, case: Case, world: World, trust: TrustChange | None) -> Reason:
-    """Return why a path differs: the principals first, then who moved, the manifest or somebody outside."""
-    if trust is not None and trust.reason is not None and mended(trust, world.partition, world.index):
-        return trust.reason
-    generic = _who_moved(path, live, case, world)
-    if trust is not None and trust.reason is not None:
-        return max(generic, trust.reason, key=lambda reason: reason.weight)
-    return generic
+def _reason(who: Reason | None, trust: TrustChange | None) -> Reason:
+    """Return the weightiest reason why a path differs."""
+    reasons = [reason for reason in (who, trust.reason if trust else None) if reason is not None]
+    return max(reasons, key=lambda reason: reason.weight)
 
 
-def _who_moved(path: str, live: Any, case: Case, world: World) -> Reason:
+def _who_moved(path: str, live: Any, declared: Any, case: Case, world: World) -> Reason:
     assert case.live is not None  # noqa: S101  decide says so
     if case.owned is None:
         return Reason.ADOPTED
     full = paths_of(case.live).get(path)
-    if case.intent is not None and _passes_through(
-        case.intent, path, digest_at(full, world.partition, world.index.resolve)
-    ):
+    ends = (digest_at(full, world.partition, world.index.resolve), digest_at(declared, world.partition))
+    if case.intent is not None and all(_passes_through(case.intent, path, digest) for digest in ends):
         return Reason.UNFINISHED
     remembered = digest_at(live, world.partition, world.index.recall)
     return Reason.MANIFEST_CHANGED if remembered == case.owned.digests.get(path) else Reason.CHANGED_OUTSIDE
@@ -591,47 +610,39 @@ def _passes_through(intent: Intent, path: str, digest: str | None) -> bool:
     return path in intent.forms and digest in intent.forms[path]
 
 
-def _approvals_at(found: _Moved, owned: Owned | None, adopting: bool, world: World) -> frozenset[Approval]:
+def _approvals_at(found: Moved, owned: Owned | None, adopting: bool, world: World) -> frozenset[Approval]:
     """Return the decisions that a person has to make about one path."""
     if adopting:
         return frozenset({Approval.ADOPT})
     if found.reason is Reason.UNFINISHED:
         return frozenset()
     kinds: set[Approval] = set()
-    living = found.live
     if found.trust is not None:
-        living = found.trust.before.living
         if found.trust.re_trusted:
             kinds.add(Approval.RE_TRUST)
         if not found.trust.before.understood:
             kinds.add(Approval.ADOPT)
-        if _only_re_trusts(found.trust, world):
+        if found.who is None:
             return frozenset(kinds)
-    if path_effect(found.path, living, found.declared, world) in WIDENING:
+    if path_effect(found.path, found.living, found.declared, world) in WIDENING:
         held = owned is not None and found.path in owned.held
         outside = held or _moved_outside(found, owned, world)
         kinds.add(Approval.UNDO_NARROWING if outside else Approval.BROADEN)
     return frozenset(kinds)
 
 
-def _only_re_trusts(trust: TrustChange, world: World) -> bool:
-    """Tell whether the document would be the declared one, were the dead IDs what they once were."""
-    return mended(trust, world.partition, world.index)
-
-
-def _moved_outside(found: _Moved, owned: Owned | None, world: World) -> bool:
+def _moved_outside(found: Moved, owned: Owned | None, world: World) -> bool:
     remembered = digest_at(found.live, world.partition, world.index.recall)
     return owned is not None and remembered != owned.digests.get(found.path)
 
 
-def _shown_difference(found: _Moved, world: World) -> Difference:
-    living = found.live if found.trust is None else found.trust.before.living
+def _shown_difference(found: Moved, world: World) -> Difference:
     return Difference(
         path=found.path,
         reason=found.reason,
         before=shown(found.live),
         after=shown(found.declared),
-        broadens=path_effect(found.path, living, found.declared, world) in WIDENING,
+        broadens=path_effect(found.path, found.living, found.declared, world) in WIDENING,
         note=". ".join(found.trust.notes) or None if found.trust else None,
     )
 

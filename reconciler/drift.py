@@ -1,13 +1,28 @@
-"""Declared, live and remembered, side by side: what is wrong with the live account."""
+"""Declared, live and remembered, side by side: what is wrong with the live account.
+
+All roles are looked at, declared or not: a dead ID in anybody's trust is found, with whose it was. Of what is managed, drift
+is what somebody changed, deleted or recreated outside; what the manifests have moved and nobody has applied yet is counted,
+and is no drift.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reconciler.diff import Case, Decision, blocker_of, cases, decide, differing_paths
+from reconciler.effects import WIDENING, path_effect
+from reconciler.model.change import Reason
+from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
-from reconciler.model.principal import Standing
+from reconciler.model.form import digest_at, paths_of
+from reconciler.model.principal import Principal, Standing, parse_principal
+from reconciler.model.principal import Role as RolePrincipal
+from reconciler.model.principal import User as UserPrincipal
+from reconciler.model.role import Role
+from reconciler.trust import DeadId, explain, read_trust
+from reconciler.world import World, matches
 
 
 class Kind(StrEnum):
@@ -30,6 +45,7 @@ class Finding:
 
     `principal_id` is without its session, which has its own field. A guess stands in `inferred_arn`, never in
     `last_known_arn`. `arn` is that of the object found; `place` that of its manifest, None for what nobody declared.
+    `first_seen` is when the ID was first seen dead, `last_alive` when it was last seen alive.
     """
 
     kind: Kind
@@ -59,7 +75,7 @@ class Finding:
 class DriftReport:
     """The findings of one account, worst first.
 
-    `not_applied` counts declared objects whose difference is merely not applied yet, which is no drift.
+    `not_applied` counts declared or owned objects whose difference is merely not applied yet, which is no drift.
     """
 
     account: str
@@ -78,3 +94,320 @@ class DriftReport:
     def orphaned_principals(self) -> int:
         """Return how many dead IDs were found, those in reserved roles included."""
         return sum(1 for found in self.findings if found.kind is Kind.ORPHANED_PRINCIPAL)
+
+
+def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int] | None = None) -> DriftReport:
+    """Return what is wrong with the live account; `unmanaged` lists the roles that nobody declared, too."""
+    findings: list[Finding] = []
+    warnings: list[Diagnostic] = list(world.snapshot.remarks)
+    not_applied = 0
+    for case in cases(world):
+        decision = decide(case)
+        found = list(_of_case(case, decision, world))
+        findings.extend(found)
+        not_applied += _is_not_applied(case, decision, world)
+        if decision is Decision.BLOCKED:
+            warnings.append(blocker_of(case))
+    scanned = [role for role in world.snapshot.roles.values() if _is_scanned(role, world)]
+    for role in scanned:
+        findings.extend(_of_trust(role, world))
+        if unmanaged and not role.is_reserved and not _is_managed(role, world):
+            findings.append(_unmanaged(role))
+    return DriftReport(
+        account=world.snapshot.account,
+        findings=tuple(sorted(findings, key=_worst_first)),
+        not_applied=not_applied,
+        roles_scanned=len(scanned),
+        warnings=tuple(warnings),
+        calls=dict(calls or {}),
+    )
+
+
+def _worst_first(found: Finding) -> tuple[int, str, str, str]:
+    return (list(Severity).index(found.severity), found.address, found.location or "", found.path or "")
+
+
+def _is_scanned(role: Role, world: World) -> bool:
+    return role.address in world.desired.objects or not matches(role.name, world.ignore.roles)
+
+
+def _is_managed(role: Role, world: World) -> bool:
+    return role.address in world.desired.objects or role.address in world.state.objects
+
+
+# Orphans
+
+
+def _of_trust(role: Role, world: World) -> Iterator[Finding]:
+    """Yield a finding for each dead ID in a role's trust, and notes for those of whom nothing can be known."""
+    declaration = world.desired.objects.get(role.address)
+    declared = declaration.value.trust if declaration and isinstance(declaration.value, Role) else None
+    live = read_trust(role.trust, world.index, partition=world.partition, declared=declared)
+    for dead in live.dead:
+        yield _orphan(dead, role, declaration, world)
+    if _is_managed(role, world) and not role.is_reserved:
+        yield from _unknowable(role, declaration, world)
+
+
+def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: World) -> Finding:
+    identified, known = dead.identified, dead.identified.remembered
+    managed = _is_managed(role, world)
+    if role.is_reserved:
+        severity = Severity.NOTE
+    elif managed or dead.place.effect == "Deny":
+        severity = Severity.ERROR
+    else:
+        severity = Severity.WARNING
+    return Finding(
+        kind=Kind.ORPHANED_PRINCIPAL,
+        code=_ORPHAN_CODES[dead.standing],
+        severity=severity,
+        address=role.address,
+        managed=managed,
+        message=f"{_consequence(dead, role)} {explain(dead, world.index)}.",
+        help=_remedy(dead, role, managed=managed),
+        arn=role.arn,
+        place=declaration.place_of("trust") if declaration else None,
+        path="trust",
+        principal_id=identified.id,
+        session=identified.session,
+        standing=dead.standing,
+        last_known_arn=identified.arn,
+        inferred_arn=dead.arn if dead.standing is Standing.INFERRED else None,
+        current_id=identified.current_id,
+        effect=dead.place.effect,
+        location=dead.place.location,
+        first_seen=known.first_dead if known else None,
+        last_alive=known.last_alive if known else None,
+        deleted=known.deleted if known else None,
+    )
+
+
+_ORPHAN_CODES = {
+    Standing.RECREATED: Code.RP201,
+    Standing.DELETED: Code.RP202,
+    Standing.UNKNOWN: Code.RP203,
+    Standing.INFERRED: Code.RP206,
+}
+
+
+def _consequence(dead: DeadId, role: Role) -> str:
+    """Return what no longer works."""
+    who = dead.arn or "whoever it was"
+    if dead.place.effect == "Deny":
+        return f"A Deny of {role.address} no longer guards against {who}."
+    if dead.standing is Standing.RECREATED:
+        return f"{who} can no longer assume {role.address}, although its ARN is there again."
+    return f"{who} can no longer assume {role.address}."
+
+
+def _remedy(dead: DeadId, role: Role, *, managed: bool) -> str:
+    if role.is_reserved:
+        return "Only AWS can change this role."
+    if not managed:
+        return "Send the trust policy again with the ARN that is meant, or without the ID; or declare the role."
+    if dead.place.effect == "Deny":
+        return "Run `reconciler apply`: a Deny is bound again without question."
+    match dead.standing:
+        case Standing.RECREATED | Standing.INFERRED:
+            return (
+                f"Look at `reconciler plan`, then `reconciler apply --auto-approve --approve re_trust:{role.address}`."
+            )
+        case _:
+            return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
+
+
+def _unknowable(role: Role, declaration: Declaration | None, world: World) -> Iterator[Finding]:
+    for place in role.trust.settled.principals():
+        principal: Principal = parse_principal(place.key, place.value)
+        match principal:
+            case UserPrincipal(arn) | RolePrincipal(arn) if not world.index.reaches(arn):
+                code, standing = Code.RP207, Standing.FOREIGN
+                message = f"{place.value} is in account {arn.account}, which is not read."
+                remedy = "Add the account to reconciler.toml to have its principals checked."
+            case UserPrincipal(arn) | RolePrincipal(arn) if str(arn) not in world.index.id_by_arn:
+                code, standing = Code.RP210, Standing.TRUSTED
+                message = f"{place.value} is trusted, yet was not in the account's lists: it may have gone this moment."
+                remedy = "Look again in a minute."
+            case _:
+                continue
+        yield Finding(
+            kind=Kind.FOREIGN_PRINCIPAL,
+            code=code,
+            severity=Severity.NOTE,
+            address=role.address,
+            managed=True,
+            message=message,
+            help=remedy,
+            arn=role.arn,
+            place=declaration.place_of("trust") if declaration else None,
+            path="trust",
+            standing=standing,
+            last_known_arn=place.value,
+            effect=place.effect,
+            location=place.location,
+        )
+
+
+def _unmanaged(role: Role) -> Finding:
+    used = f"last used {role.last_used.date}" if role.last_used else "not used in the last 400 days"
+    return Finding(
+        kind=Kind.UNMANAGED,
+        code=Code.RP224,
+        severity=Severity.NOTE,
+        address=role.address,
+        managed=False,
+        message=f"{role.arn} is neither declared nor owned; {used}.",
+        help="Declare it to have it managed, or add it to [ignore] roles.",
+        arn=role.arn,
+    )
+
+
+# What is managed
+
+
+def _of_case(case: Case, decision: Decision, world: World) -> Iterator[Finding]:
+    """Yield what somebody outside did to a managed object."""
+    match decision:
+        case Decision.CREATE_AGAIN if case.intent is None:
+            yield _gone(case)
+        case Decision.FORGET if case.live is None:
+            yield _gone(case)
+        case Decision.RECREATED:
+            yield _recreated(case)
+        case Decision.FORGET | Decision.BLOCKED if case.owned is not None and case.owned.id != case.live_id:
+            yield _recreated(case)
+        case Decision.COMPARE:
+            yield from _changed(case, world)
+        case Decision.IMPORT:
+            yield from _differing(case, world)
+        case Decision.DELETE | Decision.FORGET:
+            yield from _changed_since(case, world)
+        case _:
+            return
+
+
+def _gone(case: Case) -> Finding:
+    return _finding(
+        case,
+        Kind.DELETED_OUTSIDE,
+        Code.RP222,
+        message=f"{case.address} was deleted outside; it was {case.owned.arn if case.owned else 'managed'}.",
+        remedy="`reconciler apply` creates it again, once `undo_narrowing` is approved; or take it out of the manifests.",
+    )
+
+
+def _recreated(case: Case) -> Finding:
+    before = case.owned.id if case.owned else "another"
+    return _finding(
+        case,
+        Kind.RECREATED_OUTSIDE,
+        Code.RP221,
+        message=(
+            f"{case.address} was deleted and recreated outside: its ID was {before}, and is {case.live_id}. "
+            "Whoever trusted it before trusts a dead ID."
+        ),
+        remedy="`reconciler plan` shows whether it is as declared; apply adopts the new ID.",
+        current_id=case.live_id,
+    )
+
+
+def _changed(case: Case, world: World) -> Iterator[Finding]:
+    """Yield each path of an owned object that somebody outside has changed."""
+    assert case.declaration is not None  # noqa: S101  only what is declared is compared
+    for found in differing_paths(case, world):
+        if found.who is not Reason.CHANGED_OUTSIDE:
+            continue
+        wider = path_effect(found.path, found.declared, found.living, world) in WIDENING
+        yield _finding(
+            case,
+            Kind.CHANGED_OUTSIDE,
+            Code.RP220,
+            severity=Severity.ERROR if wider else Severity.WARNING,
+            message=f"{found.path} of {case.address} was changed outside"
+            + (", and allows more now." if wider else "."),
+            remedy="`reconciler plan` shows the difference; apply puts back what is declared, or declare what is there.",
+            path=found.path,
+            place=case.declaration.place_of(found.path),
+        )
+
+
+def _differing(case: Case, world: World) -> Iterator[Finding]:
+    """Yield each path at which an object that is declared and not owned is not as declared."""
+    assert case.declaration is not None  # noqa: S101  decide says so
+    for found in differing_paths(case, world):
+        if found.who is not None:
+            yield _finding(
+                case,
+                Kind.DIFFERS,
+                Code.RP223,
+                severity=Severity.WARNING,
+                message=f"{found.path} of {case.address} is not as its manifest says; it is not owned yet.",
+                remedy="`reconciler plan` shows the difference; apply takes it over, once `adopt` is approved.",
+                path=found.path,
+                place=case.declaration.place_of(found.path),
+            )
+
+
+def _changed_since(case: Case, world: World) -> Iterator[Finding]:
+    """Yield each path of an owned object, no longer declared, that is not as it was last applied."""
+    if case.live is None or case.owned is None or case.owned.id != case.live_id:
+        return
+    there = paths_of(world.view(case.live, None))
+    for path in sorted({*there, *case.owned.digests}):
+        digest = digest_at(there.get(path), world.partition, world.index.recall)
+        if digest != case.owned.digests.get(path) and path != "description":
+            yield _finding(
+                case,
+                Kind.CHANGED_OUTSIDE,
+                Code.RP220,
+                severity=Severity.WARNING,
+                message=f"{path} of {case.address}, which is no longer declared, was changed outside.",
+                remedy="`reconciler plan` shows what becomes of it.",
+                path=path,
+            )
+
+
+def _finding(  # noqa: PLR0913  a finding has as many parts
+    case: Case,
+    kind: Kind,
+    code: Code,
+    *,
+    message: str,
+    remedy: str,
+    severity: Severity = Severity.ERROR,
+    path: str | None = None,
+    place: Place | None = None,
+    current_id: str | None = None,
+) -> Finding:
+    at = place or (case.declaration.place if case.declaration else None)
+    value = case.live or (case.declaration.value if case.declaration else None)
+    return Finding(
+        kind=kind,
+        code=code,
+        severity=severity,
+        address=case.address,
+        managed=True,
+        message=message,
+        help=remedy,
+        arn=value.arn if value else case.owned.arn if case.owned else None,
+        place=at,
+        path=path,
+        current_id=current_id,
+    )
+
+
+def _is_not_applied(case: Case, decision: Decision, world: World) -> bool:
+    """Tell whether an object waits for nothing but an apply."""
+    match decision:
+        case Decision.COMPARE:
+            waiting: Iterable[Reason | None] = [found.who for found in differing_paths(case, world)]
+            return any(who in {Reason.MANIFEST_CHANGED, Reason.UNFINISHED} for who in waiting)
+        case Decision.IMPORT:
+            return not any(found.who for found in differing_paths(case, world))
+        case Decision.CREATE | Decision.REPLACE | Decision.DELETE:
+            return True
+        case Decision.CREATE_AGAIN:
+            return case.intent is not None
+        case _:
+            return False

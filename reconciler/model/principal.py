@@ -253,11 +253,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What the ledger knows of a unique ID; times are RFC 3339 in UTC, None where not known."""
+    """What the ledger knows of a unique ID; times are RFC 3339 in UTC, None where not known.
+
+    `first_seen` and `last_alive` are the first and last sight of it alive, `first_dead` the first look at which it was
+    gone, `deleted` when this program deleted it itself.
+    """
 
     arn: str
     first_seen: str | None = None
     last_alive: str | None = None
+    first_dead: str | None = None
     deleted: str | None = None
 
 

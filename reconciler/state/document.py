@@ -94,6 +94,7 @@ def _ledger_fields(entry: Remembered) -> dict[str, object]:
         "arn": entry.arn,
         "first_seen": entry.first_seen,
         "last_alive": entry.last_alive,
+        "first_dead": entry.first_dead,
         "deleted": entry.deleted,
     }
 
@@ -210,6 +211,7 @@ def _remembered(_id: str, fields: Fields) -> Remembered:
         arn=fields.text("arn"),
         first_seen=fields.text_or_none("first_seen"),
         last_alive=fields.text_or_none("last_alive"),
+        first_dead=fields.text_or_none("first_dead"),
         deleted=fields.text_or_none("deleted"),
     )
 

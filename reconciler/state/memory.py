@@ -43,7 +43,7 @@ def observe(state: State, living: Mapping[str, str], *, at: str, accounts: Abstr
         return replace(state, ledger=ledger)
     for id_, entry in state.ledger.items():
         if id_ not in living and _is_of(state.account, entry.arn):
-            ledger[id_] = _gone(entry, seen_at=state.seen_at)
+            ledger[id_] = _gone(entry, seen_at=state.seen_at, at=at)
     return replace(state, ledger=ledger, seen_at=at)
 
 
@@ -59,10 +59,11 @@ def _alive(entry: Remembered | None, *, arn: str, at: str) -> Remembered:
     return Remembered(arn, first_seen=entry.first_seen)
 
 
-def _gone(entry: Remembered, *, seen_at: str | None) -> Remembered:
+def _gone(entry: Remembered, *, seen_at: str | None, at: str | None) -> Remembered:
     if entry.last_alive is not None:
         return entry
-    return replace(entry, last_alive=_latest(entry.first_seen, seen_at))
+    last_alive = _latest(entry.first_seen, seen_at)
+    return replace(entry, last_alive=last_alive, first_dead=at and _latest(last_alive, at))
 
 
 def _latest(*times: str | None) -> str | None:
@@ -112,14 +113,14 @@ def record_deleted(state: State, id_: str, *, at: str) -> State:
     entry = state.ledger.get(id_)
     if entry is None:
         return state
-    dead = replace(entry, last_alive=_latest(entry.first_seen, at), deleted=at)
+    dead = replace(entry, last_alive=_latest(entry.first_seen, at), first_dead=at, deleted=at)
     return replace(state, ledger={**state.ledger, id_: dead})
 
 
 def remembered(state: State, id_: str) -> Remembered | None:
     """Return what the ledger knows of an ID, with the time it was last seen alive, should it still live."""
     entry = state.ledger.get(id_)
-    return entry and _gone(entry, seen_at=state.seen_at)
+    return entry and _gone(entry, seen_at=state.seen_at, at=None)
 
 
 def compact(state: State, *, dead_in_use: AbstractSet[str]) -> State:

@@ -57,7 +57,7 @@ def test_a_look_at_which_nothing_happened_moves_one_time_only() -> None:
 
 def test_a_principal_that_is_gone_was_last_alive_at_the_look_before() -> None:
     memory = seen({RUNNER: RUNNER_ARN}, at=NOON, before=seen(BOTH, at=MORNING))
-    assert memory.ledger[ALICE] == Remembered(ALICE_ARN, first_seen=MORNING, last_alive=MORNING)
+    assert memory.ledger[ALICE] == Remembered(ALICE_ARN, first_seen=MORNING, last_alive=MORNING, first_dead=NOON)
 
 
 def test_the_last_sight_of_the_dead_stays_however_often_one_looks() -> None:
@@ -71,7 +71,7 @@ def test_a_recreated_user_has_two_entries_and_the_old_id_is_explained_by_the_fir
     found = index.identify(UniqueId(ALICE))
     assert found.standing is Standing.RECREATED
     assert found.current_id == NEW_ALICE
-    assert found.remembered == Remembered(ALICE_ARN, first_seen=MORNING, last_alive=MORNING)
+    assert found.remembered == Remembered(ALICE_ARN, first_seen=MORNING, last_alive=MORNING, first_dead=NOON)
 
 
 def test_a_renamed_user_keeps_its_entry_under_the_new_arn() -> None:
@@ -216,7 +216,7 @@ def test_beginning_anew_without_an_id_keeps_the_one_that_was_known() -> None:
 
 def test_what_this_program_deletes_is_remembered_with_the_time() -> None:
     memory = record_deleted(seen(BOTH, at=MORNING), RUNNER, at=NOON)
-    assert memory.ledger[RUNNER] == Remembered(RUNNER_ARN, first_seen=MORNING, last_alive=NOON, deleted=NOON)
+    assert memory.ledger[RUNNER] == Remembered(RUNNER_ARN, first_seen=MORNING, last_alive=NOON, first_dead=NOON, deleted=NOON)
 
 
 def test_the_next_look_does_not_blur_what_a_deletion_said() -> None:

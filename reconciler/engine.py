@@ -1,0 +1,841 @@
+"""The joint between the rooms: which accounts, in which order, with what at hand.
+
+Each function here is one command without its words: it loads the manifests, connects, reads each account, and hands what it
+found to the rooms that decide. Accounts are worked one after another. Bad manifests end everything before anything is read;
+an account that cannot be worked is reported beside the others, which go on.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+
+from reconciler.config import AccountConfig, Config
+from reconciler.iam import Aws, Caller, Iam
+from reconciler.look import or_none
+from reconciler.manifest import Manifests, Names, account_diagnostics, declare, load_manifests, validate_offline
+from reconciler.model.arn import iam_arn, parse_arn
+from reconciler.model.change import ALWAYS_HELD, Approval, Call
+from reconciler.model.declared import Desired
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import digest_of
+from reconciler.model.principal import PrincipalIndex, Remembered
+from reconciler.model.role import Role
+from reconciler.plan import Limits, Plan, Policy, make_plan, needed_for
+from reconciler.planfile import read_plans
+from reconciler.snapshot import Snapshot, confirm_absent, index_of, read_policy, read_snapshot
+from reconciler.state import LocalStore, State, StateStore, observe
+from reconciler.world import Ignore, World
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.apply import ApplyResult, Outcome
+    from reconciler.drift import DriftReport
+
+DRIFT_LOCK_SECONDS = 60.0
+
+
+class Progress(Protocol):
+    """Who is told of long work while it goes on; from any thread."""
+
+    def page(self, account: str, call: str, items: int) -> None:
+        """Take note that so many items of an account have been read."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Take note of what became of an operation."""
+
+    def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+        """Take note that a call is tried again after so many seconds."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def page(self, account: str, call: str, items: int) -> None:
+        """Ignore it."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Ignore it."""
+
+    def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where everything is, and as whom AWS is asked.
+
+    `session` is a boto3 session to use instead of one of the environment's; `clock` gives the time in UTC, `sleep` and
+    `monotonic` are in seconds, `randomness` is for what should not keep step: all of them so that a test may hold them.
+    """
+
+    manifests: Path
+    state: str
+    config: Config
+    clock: Callable[[], datetime]
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    session: Any = None
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    randomness: random.Random = field(default_factory=random.Random)
+    cwd: Path = field(default_factory=Path.cwd)
+
+    def now(self) -> str:
+        """Return the time as RFC 3339 in UTC, to the second."""
+        return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the user of plan and apply chose: which objects, and which guards are lifted.
+
+    `approve` are approvals given by name, each with the address that it is for, None for all.
+    """
+
+    paths: tuple[Path, ...] = ()
+    targets: tuple[str, ...] = ()
+    destroy: bool = False
+    approve: tuple[tuple[Approval, str | None], ...] = ()
+    allow_self: tuple[str, ...] = ()
+    allow_mass_delete: bool = False
+    first_use: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What can be said of the manifests without AWS."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    objects: int
+    files: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPlan:
+    """One account's plan, or why there is none."""
+
+    account: str
+    name: str | None = None
+    plan: Plan | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRun:
+    """The plans of all accounts; `fleet` where the configuration names accounts."""
+
+    accounts: tuple[AccountPlan, ...]
+    fleet: bool
+    fingerprint: str
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return the plans there are."""
+        return tuple(one.plan for one in self.accounts if one.plan is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountApply:
+    """What became of one account: the plan that was carried out and its result, or why it was not."""
+
+    account: str
+    name: str | None = None
+    plan: Plan | None = None
+    result: ApplyResult | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyRun:
+    """What became of all accounts; `declined` where the user was asked and said no."""
+
+    accounts: tuple[AccountApply, ...]
+    fleet: bool
+    fingerprint: str
+    declined: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDrift:
+    """One account's report, or why there is none."""
+
+    account: str
+    name: str | None = None
+    report: DriftReport | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftRun:
+    """The reports of all accounts."""
+
+    accounts: tuple[AccountDrift, ...]
+    fleet: bool
+
+
+def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
+    """Return all that can be known to be wrong with the manifests without AWS; `paths` limits what is told, not read."""
+    manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
+    default = settings.account
+    told = validate_offline(manifests, default_account=default)
+    wanted = _within(paths, settings)
+    kept = [found for found in told if not paths or found.place is None or wanted(found.place.file)]
+    documents = [found for found in manifests.documents if not paths or wanted(found.source.file)]
+    return Validation(
+        diagnostics=tuple(dict.fromkeys(kept)),
+        objects=len(documents),
+        files=len({found.source.file for found in documents}),
+    )
+
+
+def plan(settings: Settings, choices: Choices, *, progress: Progress | None = None) -> PlanRun:
+    """Return what would happen to each account. Changes nothing anywhere, the state included."""
+    with _Work(settings, choices, progress or Silent(), read_only=True) as work:
+        readings = work.read_all()
+        plans = [work.plan(one, readings) for one in work.accounts]
+        return _plan_run(plans, fleet=work.fleet)
+
+
+def apply(  # noqa: PLR0913  each is a choice of the user's
+    settings: Settings,
+    choices: Choices,
+    *,
+    plan_file: Path | None = None,
+    expect: str | None = None,
+    confirm: Callable[[PlanRun], bool] | None = None,
+    strict: bool = False,
+    parallelism: int = 4,
+    lock_timeout: float = 0.0,
+    settle: float = 0.0,
+    interrupted: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    shown: Callable[[PlanRun], None] | None = None,
+) -> ApplyRun:
+    """Carry out a plan: that of a file, or one made on the spot, under the lock of every account.
+
+    A plan file, a fingerprint that fits and a `confirm` that says yes are reviews: nothing is held then. Without any of
+    them what needs an approval is held. `shown` is given the plan before anything is written.
+    """
+    from reconciler.apply import Means, apply as carry_out  # noqa: PLC0415  a plan needs none of it
+
+    saved = _saved_plans(plan_file)
+    watch = progress or Silent()
+    with _Work(settings, choices, watch, read_only=False, saved=saved) as work, ExitStack() as locks:
+        _require_first_use(settings, choices, work)
+        for one in work.accounts:
+            work.lock(one, locks, operation="apply", timeout=lock_timeout)
+        readings = work.read_all()
+        plans = [
+            AccountPlan(account=one.id, name=one.name, plan=saved[one.id], error=work.errors.get(one.id, ()))
+            if saved is not None
+            else work.plan(one, readings)
+            for one in work.accounts
+        ]
+        run = _plan_run(plans, fleet=work.fleet)
+        if shown is not None:
+            shown(run)
+        _refuse_unless_expected(run, expect=expect, strict=strict)
+        reviewed = saved is not None or expect is not None
+        if confirm is not None and not reviewed:
+            if _nothing_to_ask(run):
+                reviewed = True
+            elif not confirm(run):
+                return ApplyRun(accounts=(), fleet=run.fleet, fingerprint=run.fingerprint, declined=True)
+            reviewed = True
+        done = []
+        for planned in plans:
+            result = None
+            if planned.plan is not None and planned.account in readings:
+                reading = readings[planned.account]
+                means = Means(
+                    iam=reading.iam,
+                    store=work.store,
+                    clock=settings.now,
+                    monotonic=settings.monotonic,
+                    sleep=settings.sleep,
+                    watch=watch,
+                    interrupted=interrupted,
+                    random=settings.randomness,
+                    parallelism=parallelism,
+                    reviewed=reviewed,
+                    settle=settle,
+                    settings=_remembered_settings(settings),
+                )
+                observed = reading.observed
+                result = carry_out(planned.plan, state=observed, index=work.index(readings), means=means)
+            done.append(
+                AccountApply(
+                    account=planned.account, name=planned.name, plan=planned.plan, result=result, error=planned.error
+                )
+            )
+        return ApplyRun(accounts=tuple(done), fleet=run.fleet, fingerprint=run.fingerprint)
+
+
+def drift(
+    settings: Settings,
+    *,
+    unmanaged: bool = False,
+    record: bool = True,
+    lock_timeout: float = DRIFT_LOCK_SECONDS,
+    progress: Progress | None = None,
+) -> DriftRun:
+    """Return what is wrong with each live account, and note in the state who lives there.
+
+    Without the lock, or leave to write, the report is made all the same, and says that the ledger was not updated.
+    """
+    from reconciler.drift import find_drift  # noqa: PLC0415  a plan needs none of it
+
+    with _Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
+        excuses: dict[str, Diagnostic] = {}
+        if record:
+            for one in work.accounts:
+                try:
+                    work.lock(one, locks, operation="drift", timeout=lock_timeout)
+                except ReconcilerError as error:
+                    excuses[one.id] = _not_updated(error)
+        readings = work.read_all()
+        reports = []
+        for one in work.accounts:
+            if one.id not in readings:
+                reports.append(AccountDrift(account=one.id, name=one.name, error=work.errors[one.id]))
+                continue
+            reading = readings[one.id]
+            world = work.world(reading, readings)
+            report = find_drift(world, unmanaged=unmanaged, calls=work.calls(reading))
+            if record and one.id not in excuses:
+                try:
+                    work.store.write(reading.observed)
+                except ReconcilerError as error:
+                    excuses[one.id] = _not_updated(error)
+            if one.id in excuses:
+                report = replace(report, warnings=(*report.warnings, excuses[one.id]))
+            reports.append(AccountDrift(account=one.id, name=one.name, report=report))
+        return DriftRun(accounts=tuple(reports), fleet=work.fleet)
+
+
+def store_of(settings: Settings) -> StateStore:
+    """Return where states are kept; raises ReconcilerError for a place that this version does not know."""
+    if settings.state.startswith("s3://"):
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RM119,
+                f"State in S3 ({settings.state}) is not supported by this version.",
+                help="Name a folder with --state.",
+            )
+        )
+    return LocalStore(settings.cwd / settings.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """An account to work in, and how to get there."""
+
+    id: str
+    name: str | None
+    config: AccountConfig | None
+
+
+@dataclass(kw_only=True)
+class _Reading:
+    """One account as read: live and remembered. `observed` is the memory after this look at the account."""
+
+    account: _Account
+    iam: Iam
+    caller: Caller
+    snapshot: Snapshot
+    state: State
+    observed: State
+
+
+class _Work:
+    """The accounts of one run, from the manifests to what is at hand of each."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        choices: Choices,
+        progress: Progress,
+        *,
+        read_only: bool,
+        saved: Mapping[str, Plan] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._choices = choices
+        self._progress = progress
+        self._read_only = read_only
+        self._saved = saved
+        self._manifests = Manifests()
+        self.errors: dict[str, tuple[Diagnostic, ...]] = {}
+        self.store = store_of(settings)
+
+    def __enter__(self) -> _Work:
+        """Load the manifests and find out which accounts there are; raises ReconcilerError for what ends everything."""
+        settings = self._settings
+        if not self._choices.destroy and self._saved is None:
+            self._manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
+            _raise_errors(self._manifests.diagnostics)
+        self._aws = Aws.connect(
+            profile=settings.profile,
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+            session=settings.session,
+        )
+        self._home = self._aws.caller()
+        _raise_errors(
+            account_diagnostics(
+                self._manifests, default_account=self._home.account, configured=settings.config.accounts
+            )
+        )
+        self.accounts = self._chosen()
+        self._unknown_paths()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing is held."""
+
+    @property
+    def fleet(self) -> bool:
+        """Tell whether the configuration names accounts, so that output has the shape of a fleet."""
+        return bool(self._settings.config.accounts)
+
+    def _chosen(self) -> list[_Account]:
+        """Return the accounts to work in: the configured ones, and the caller's own where manifests speak of it."""
+        configured = self._settings.config.accounts
+        found = {id_: _Account(id=id_, name=config.name, config=config) for id_, config in sorted(configured.items())}
+        speaks_of_home = any(
+            (document.manifest.account or self._home.account) == self._home.account
+            for document in self._manifests.documents
+        )
+        if not configured or (speaks_of_home and self._home.account not in configured):
+            found[self._home.account] = _Account(id=self._home.account, name=None, config=None)
+        if self._saved is not None:
+            return self._planned(found)
+        wanted = self._settings.account
+        if wanted is None:
+            return list(found.values())
+        if wanted not in found:
+            raise ReconcilerError(
+                Diagnostic(
+                    Code.RM113,
+                    f"--account {wanted} is neither the account of the credentials ({self._home.account}) nor configured.",
+                    help=f"Add [accounts.{wanted}] to reconciler.toml, or use credentials of that account.",
+                )
+            )
+        return [found[wanted]]
+
+    def _planned(self, found: Mapping[str, _Account]) -> list[_Account]:
+        """Return the accounts of the saved plans; RA408 for one that cannot be reached from here."""
+        for account in self._saved or {}:
+            if account not in found:
+                raise ReconcilerError(
+                    Diagnostic(
+                        Code.RA408,
+                        f"The plan is for account {account}, the credentials belong to {self._home.account}.",
+                        help="Use credentials of that account, or configure it in reconciler.toml.",
+                    )
+                )
+        return [found[account] for account in self._saved or {}]
+
+    def _unknown_paths(self) -> None:
+        """Raise an error for each path that is not there or not below the manifests."""
+        folder = (self._settings.cwd / self._settings.manifests).resolve()
+        wrong = []
+        for path in self._choices.paths:
+            whole = (self._settings.cwd / path).resolve()
+            if not whole.exists() and not self._speaks_of(path):
+                wrong.append(
+                    Diagnostic(Code.RM120, f"{path} does not exist.", help="Name a manifest or a folder of them.")
+                )
+            elif not whole.is_relative_to(folder):
+                wrong.append(
+                    Diagnostic(
+                        Code.RM120,
+                        f"{path} is not below {self._settings.manifests}.",
+                        help="PATH narrows down what is below --manifests.",
+                    )
+                )
+        if wrong:
+            raise ReconcilerError(*wrong)
+
+    def _speaks_of(self, path: Path) -> bool:
+        """Tell whether something was declared there once: a folder taken away is a reason to plan."""
+        wanted = _within([path], self._settings)
+        return any(
+            wanted(owned.manifest)
+            for account in self.accounts
+            for owned in self.store.read(account.id).objects.values()
+        )
+
+    def lock(self, account: _Account, locks: ExitStack, *, operation: str, timeout: float) -> None:
+        """Hold the state of an account until the stack closes."""
+        locks.enter_context(
+            self.store.lock(
+                account.id,
+                operation=operation,
+                clock=self._settings.now,
+                timeout_seconds=timeout,
+                sleep=self._settings.sleep,
+            )
+        )
+
+    def read_all(self) -> dict[str, _Reading]:
+        """Return every account that can be read; what was wrong with the others is in `errors`.
+
+        Raises ReconcilerError where there is just the one account, which leaves nothing to go on with.
+        """
+        readings = {}
+        for one in self.accounts:
+            try:
+                readings[one.id] = self._read(one)
+            except ReconcilerError as error:
+                if not self.fleet:
+                    raise
+                self.errors[one.id] = error.diagnostics
+        return readings
+
+    def _read(self, account: _Account) -> _Reading:
+        config = account.config
+        iam = self._aws.account(
+            account.id,
+            role_arn=config.role_arn if config else None,
+            external_id=config.external_id if config else None,
+            read_only=self._read_only,
+        )
+        caller = iam.caller
+        state = self.store.read(account.id)
+        documents = [
+            document.manifest
+            for document in self._manifests.documents
+            if (document.manifest.account or self._home.account) == account.id
+        ]
+        snapshot = read_snapshot(
+            iam,
+            caller=caller,
+            with_policies=_policies_matter(documents, state, self._saved),
+            clock=self._settings.clock,
+            policy_tags_of=[
+                iam_arn(partition=caller.partition, account=account.id, kind="policy", path=one.path, name=one.name)
+                for one in documents
+                if one.kind == "ManagedPolicy" and one.tags
+            ],
+            on_page=lambda call, items: self._progress.page(account.id, call, items),
+        )
+        snapshot = _with_what_is_missing(snapshot, state, iam)
+        living = index_of([snapshot], {}).arn_by_id
+        observed = observe(state, living, at=snapshot.taken_at, accounts=frozenset({account.id}))
+        return _Reading(account=account, iam=iam, caller=caller, snapshot=snapshot, state=state, observed=observed)
+
+    def index(self, readings: Mapping[str, _Reading]) -> PrincipalIndex:
+        """Return who lives in any of the accounts, and who is remembered."""
+        ledger: dict[str, Remembered] = {}
+        for reading in readings.values():
+            ledger.update(reading.observed.ledger)
+        return index_of([reading.snapshot for reading in readings.values()], ledger)
+
+    def world(self, reading: _Reading, readings: Mapping[str, _Reading]) -> World:
+        """Return everything that decisions about an account may depend on; raises for manifests that are wrong."""
+        account, partition = reading.account.id, reading.snapshot.partition
+        desired = Desired(account=account, partition=partition)
+        if not self._choices.destroy:
+            desired, told = declare(
+                self._manifests,
+                account=account,
+                partition=partition,
+                default_account=self._home.account,
+                names=_names(reading.snapshot),
+            )
+            _raise_errors(told)
+        ignore = self._settings.config.ignore
+        return World(
+            desired=desired,
+            snapshot=_with_aws_policies(reading, desired),
+            state=reading.state,
+            index=self.index(readings),
+            ignore=Ignore(
+                roles=tuple(ignore.roles),
+                tags=tuple(ignore.tags),
+                managed_policies=tuple(ignore.managed_policies),
+                inline_policies=tuple(ignore.inline_policies),
+            ),
+        )
+
+    def plan(self, account: _Account, readings: Mapping[str, _Reading]) -> AccountPlan:
+        """Return the plan of an account, or why there is none."""
+        reading = readings.get(account.id)
+        if reading is None:
+            return AccountPlan(account=account.id, name=account.name, error=self.errors[account.id])
+        world = self.world(reading, readings)
+        only = self._only(world)
+        made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading))
+        told = [*self._said_beforehand(world), *_warnings(self._manifests.diagnostics), *reading.snapshot.remarks]
+        return AccountPlan(account=account.id, name=account.name, plan=replace(made, warnings=(*told, *made.warnings)))
+
+    def calls(self, reading: _Reading) -> dict[str, int]:
+        """Return the requests answered for an account, those of finding out who is asking included."""
+        counted = dict(reading.iam.calls)
+        if reading.account.config is not None and reading.account.config.role_arn is not None:
+            for call, count in self._aws.calls.items():
+                counted[call] = counted.get(call, 0) + count
+        return dict(sorted(counted.items()))
+
+    def _policy(self) -> Policy:
+        config = self._settings.config
+        held = (ALWAYS_HELD | {Approval(kind) for kind in config.approvals.hold}) - {
+            Approval(kind) for kind in config.approvals.pass_
+        }
+        return Policy(
+            held=frozenset(held),
+            released=frozenset(self._choices.approve),
+            allow_self=frozenset(self._choices.allow_self),
+            allow_mass_delete=self._choices.allow_mass_delete or self._choices.destroy,
+            limits=Limits(fraction=config.limits.delete_fraction, minimum=config.limits.delete_minimum),
+            assumed_roles=frozenset(one.role_arn for one in config.accounts.values() if one.role_arn),
+        )
+
+    def _only(self, world: World) -> frozenset[str] | None:
+        """Return the addresses that paths and targets narrow the plan down to, None for everything."""
+        if not self._choices.paths and not self._choices.targets:
+            return None
+        addresses: set[str] = set()
+        if self._choices.paths:
+            wanted = _within(self._choices.paths, self._settings)
+            addresses |= {found.address for found in world.desired.objects.values() if wanted(found.manifest)}
+            addresses |= {found.address for found in world.desired.removals.values() if wanted(found.place.file)}
+            addresses |= {address for address, owned in world.state.objects.items() if wanted(owned.manifest)}
+        if self._choices.targets:
+            known = {*world.desired.objects, *world.desired.removals, *world.state.objects}
+            _raise_errors([_no_such_target(target) for target in self._choices.targets if target not in known])
+            targets = needed_for(self._choices.targets, world)
+            return targets & addresses if self._choices.paths else targets
+        return frozenset(addresses)
+
+    def _said_beforehand(self, world: World) -> Iterator[Diagnostic]:
+        """Yield what is said at every plan: that there is no state yet, that other settings hold than at the last apply."""
+        if not world.state.exists and any(address in world.live for address in world.desired.objects):
+            yield Diagnostic(
+                Code.RS507,
+                f"There is no state of account {world.snapshot.account} in {self._settings.state} yet.",
+                severity=Severity.WARNING,
+                help="Right at first use: what is declared and there is imported. Otherwise look for the state that was kept.",
+            )
+        before, now = world.state.settings, _remembered_settings(self._settings)
+        for name in sorted(now) if before else ():
+            if before.get(name) != now[name]:
+                yield Diagnostic(
+                    Code.RM121,
+                    f"The last apply had {name} {before.get(name)}, this one has {now[name]}.",
+                    severity=Severity.WARNING,
+                    help="Make sure that the configuration is the one that you mean.",
+                )
+
+
+def _plan_run(plans: Sequence[AccountPlan], *, fleet: bool) -> PlanRun:
+    made = [one.plan for one in plans if one.plan is not None]
+    whole = digest_of({plan.account: plan.fingerprint for plan in made})
+    return PlanRun(accounts=tuple(plans), fleet=fleet, fingerprint=made[0].fingerprint if made and not fleet else whole)
+
+
+def _saved_plans(file: Path | None) -> dict[str, Plan] | None:
+    """Return the plans of a file by account; raises ReconcilerError for a file that is none."""
+    if file is None:
+        return None
+    return {found.account: found for found in read_plan_file(file)}
+
+
+def read_plan_file(file: Path) -> tuple[Plan, ...]:
+    """Return the plans in a file; raises ReconcilerError (RA406, RA407, RA409) for what is none."""
+    try:
+        text = file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RA406,
+                f"{file} cannot be read as a plan: {why}.",
+                help="Give a file that `reconciler plan --out` wrote.",
+            )
+        ) from error
+    return read_plans(text, name=str(file))
+
+
+def _require_first_use(settings: Settings, choices: Choices, work: _Work) -> None:
+    """Raise RS508 where a scheduled run finds no state: lost, more likely than new."""
+    if not os.environ.get("CI") or choices.first_use:
+        return
+    missing = [one.id for one in work.accounts if not work.store.read(one.id).exists]
+    _raise_errors(
+        [
+            Diagnostic(
+                Code.RS508,
+                f"There is no state of account {account} in {settings.state}.",
+                help="If this is the first apply, add --first-use. Otherwise bring back the state that was kept.",
+            )
+            for account in missing
+        ]
+    )
+
+
+def _refuse_unless_expected(run: PlanRun, *, expect: str | None, strict: bool) -> None:
+    if expect is not None and expect != run.fingerprint:
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RA412,
+                f"The plan is {run.fingerprint}, not the expected {expect}.",
+                help="Something changed since that plan was reviewed: review the new one.",
+            )
+        )
+    if strict and any(plan.blockers for plan in run.plans):
+        raise ReconcilerError(
+            Diagnostic(Code.RA411, "There are blockers, and --strict refuses all then.", help="Nothing was written.")
+        )
+
+
+def _nothing_to_ask(run: PlanRun) -> bool:
+    return all(not plan.changes for plan in run.plans)
+
+
+def _remembered_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings of which a difference from the last apply is told."""
+    config = settings.config
+    return {
+        "approvals": {"hold": sorted(config.approvals.hold), "pass": sorted(config.approvals.pass_)},
+        "limits": {"delete_fraction": config.limits.delete_fraction, "delete_minimum": config.limits.delete_minimum},
+        "state": settings.state,
+    }
+
+
+def _not_updated(error: ReconcilerError) -> Diagnostic:
+    cause = error.diagnostics[0]
+    return Diagnostic(
+        Code.RS509,
+        f"The ledger was not updated: {cause.message}",
+        severity=Severity.WARNING,
+        place=cause.place,
+        help=cause.help,
+    )
+
+
+def _raise_errors(told: Sequence[Diagnostic]) -> None:
+    errors = [found for found in told if found.is_error]
+    if errors:
+        raise ReconcilerError(*[*errors, *_warnings(told)])
+
+
+def _warnings(told: Sequence[Diagnostic]) -> list[Diagnostic]:
+    return [found for found in told if not found.is_error]
+
+
+def _within(paths: Sequence[Path], settings: Settings) -> Callable[[str], bool]:
+    """Return the test of whether a file, named relative to the working folder, lies at or below one of the paths."""
+    wholes = [(settings.cwd / path).resolve() for path in paths]
+    return lambda file: bool(file) and any((settings.cwd / file).resolve().is_relative_to(whole) for whole in wholes)
+
+
+def _no_such_target(target: str) -> Diagnostic:
+    return Diagnostic(
+        Code.RM120,
+        f"--target {target} is neither declared nor owned.",
+        help="Addresses are role/NAME and managed_policy/NAME, as plans show them.",
+    )
+
+
+def _names(snapshot: Snapshot) -> Names:
+    return Names(
+        users={user.name: user.arn for user in snapshot.users.values()},
+        roles={role.name: role.arn for role in snapshot.roles.values()},
+        policies={policy.name: policy.arn for policy in (snapshot.policies or {}).values()},
+    )
+
+
+def _policies_matter(documents: Sequence[Any], state: State, saved: Mapping[str, Plan] | None) -> bool:
+    """Tell whether customer managed policies have to be read: where one is declared, owned or referred to."""
+    if saved is not None or any(address.startswith("managed_policy/") for address in state.objects):
+        return True
+    return any(_refers_to_policy(document) for document in documents)
+
+
+def _refers_to_policy(document: Any) -> bool:
+    if document.kind == "Role":
+        named = [*document.managed_policies, document.permissions_boundary or "none"]
+        return any(name != "none" and ":iam::aws:policy/" not in name for name in named)
+    return bool(document.kind == "ManagedPolicy" or document.address.startswith("managed_policy/"))
+
+
+def _with_what_is_missing(snapshot: Snapshot, state: State, iam: Iam) -> Snapshot:
+    """Return the snapshot with what is owned and was not in the lists, if IAM has it after all.
+
+    Absence from a list is no proof: pages may shift while they are read.
+    """
+    roles, policies = dict(snapshot.roles), dict(snapshot.policies or {})
+    for address, owned in state.objects.items():
+        kind, _, name = address.partition("/")
+        found: Role | ManagedPolicy | None
+        if kind == "role" and name not in roles:
+            found = confirm_absent(iam, name)
+            if found is not None:
+                roles[found.name] = found
+        elif kind == "managed_policy" and owned.arn not in policies:
+            found = or_none(lambda arn=owned.arn: read_policy(iam, arn))  # type: ignore[misc]  # bound now
+            if found is not None:
+                policies[found.arn] = found
+    if len(roles) == len(snapshot.roles) and len(policies) == len(snapshot.policies or {}):
+        return snapshot
+    return replace(snapshot, roles=roles, policies=policies if policies else snapshot.policies)
+
+
+def _with_aws_policies(reading: _Reading, desired: Desired) -> Snapshot:
+    """Return the snapshot with the existence of AWS's own policies that are about to be attached for the first time."""
+    snapshot = reading.snapshot
+    attached = {arn for role in snapshot.roles.values() for arn in role.managed_policies}
+    wanted = set()
+    for declaration in desired.objects.values():
+        role = declaration.value
+        if isinstance(role, Role):
+            wanted |= {
+                arn
+                for arn in {*role.managed_policies, role.permissions_boundary or ""} - attached
+                if (parsed := parse_arn(arn)) is not None and parsed.account == "aws"
+            }
+    wanted -= snapshot.known_policies.keys()
+    bounded = {role.permissions_boundary for role in snapshot.roles.values()}
+    found = {
+        arn: or_none(lambda arn=arn: reading.iam.get_policy(arn)) is not None  # type: ignore[misc]  # bound now
+        for arn in sorted(wanted - bounded)
+    }
+    if not found:
+        return snapshot
+    return replace(snapshot, known_policies={**snapshot.known_policies, **found})
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether Ctrl-C or SIGTERM came; a second one ends the program at once."""
+    import signal  # noqa: PLC0415  only an apply listens
+    import threading  # noqa: PLC0415
+
+    asked = threading.Event()
+
+    def note(number: int, _frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        _ = number
+
+    earlier = {wanted: signal.signal(wanted, note) for wanted in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for wanted, handler in earlier.items():
+            signal.signal(wanted, handler)

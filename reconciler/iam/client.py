@@ -17,7 +17,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from reconciler.iam import shapes
-from reconciler.iam.errors import Asked, NotUnderstoodError, reading, understand
+from reconciler.iam.errors import Asked, NotUnderstoodError
+from reconciler.iam.meaning import reading, understand
 from reconciler.iam.shapes import Caller, Identity, PolicyFacts
 from reconciler.iam.wire import Page, unpack
 from reconciler.log import Level, log

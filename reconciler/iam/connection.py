@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from reconciler.iam.client import Iam, Tally, ask, refuse_writes
-from reconciler.iam.errors import Asked, NotUnderstoodError, misconfigured, no_such_profile, understand
+from reconciler.iam.errors import Asked, NotUnderstoodError
+from reconciler.iam.meaning import misconfigured, no_such_profile, understand
 from reconciler.iam.shapes import Caller
 from reconciler.iam.wire import LISTS, read_here
 from reconciler.model.arn import parse_arn

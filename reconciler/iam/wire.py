@@ -19,10 +19,12 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from reconciler.iam.errors import REDIRECTS, NotUnderstoodError
+from reconciler.iam.errors import NotUnderstoodError
 from reconciler.model.policy import PolicyDocument
 
 Detail: TypeAlias = Mapping[str, Any]
+
+REDIRECTS = 300
 
 NAMESPACE = re.compile(rb'\sxmlns="[^"]*"')
 

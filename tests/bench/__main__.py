@@ -62,7 +62,11 @@ def run(contestant: Contestant, *, folder: Path, endpoint: str) -> Cost:
 
 def surroundings(endpoint: str) -> dict[str, str]:
     """Return the environment of every contestant: nothing of the developer's AWS settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RECONCILER_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "RECONCILER_")) and name != "CI"
+    }
     return kept | {
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,21 @@ def test_an_account_is_reached_through_its_role(box: Sandbox) -> None:
     assert iam.caller.arn == f"arn:aws:sts::{OTHER}:assumed-role/reconciler/iam-reconciler"
     assert iam.get_role("only-there").account == OTHER
     assert iam.calls == {"AssumeRole": 1, "GetRole": 1}
+
+
+def test_accounts_are_reached_side_by_side_each_with_its_own_credentials(box: Sandbox) -> None:
+    accounts = [f"{number:012d}" for number in range(1, 9)]
+    for number in accounts:
+        box.account(number).create_role("reconciler", trust=TRUST_ROOT)
+    aws = Aws.connect(session=box.session())
+
+    def look(number: str) -> str | None:
+        iam = aws.account(number, role_arn=f"arn:aws:iam::{number}:role/reconciler", read_only=True)
+        return iam.get_role("reconciler").role_id
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(look, accounts))
+    assert seen == [box.account(number).role_id("reconciler") for number in accounts]
 
 
 def test_a_role_of_another_account_than_said_is_refused(box: Sandbox) -> None:

@@ -7,7 +7,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError, InvalidConfigError, ParamValidationError, SSLError, SSOTokenLoadError
 
-from reconciler.iam.errors import Asked, AwsError, Kind, understand
+from reconciler.iam.errors import Asked, AwsError, Kind
+from reconciler.iam.meaning import understand
 from reconciler.model.diagnostic import Code
 
 ASKED = Asked(call="UpdateRole", writes=True, account="111122223333", address="role/deployer")

@@ -46,7 +46,7 @@ class Option(click.Option):
     def refuse_empty_variable(self, context: click.Context) -> None:
         """Refuse a variable that is set to nothing, as a missing value in a pipeline sets it."""
         for name in self.envvar or ():
-            if not self.is_flag and os.environ.get(name) == "":
+            if name.startswith(PREFIX) and not self.is_flag and os.environ.get(name) == "":
                 raise click.UsageError(f"The variable {name} is set to nothing: give it a value, or unset it.", context)
 
 

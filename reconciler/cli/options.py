@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.group import Option
+from reconciler.model.arn import is_account_id
 
 if TYPE_CHECKING:
     from reconciler.engine import Settings
@@ -52,6 +53,13 @@ class Common:
         )
 
 
+def is_account(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is not an account ID: a callback of click."""
+    if value and not is_account_id(value):
+        raise click.BadParameter(f"{value!r} is not an account: that is twelve digits.", context, parameter)
+    return value
+
+
 _OPTIONS = (
     click.option("--manifests", cls=Option, metavar="DIR", help="Where the manifests are.  [default: manifests]"),
     click.option("--state", cls=Option, metavar="DIR|URL", help="Where the state is kept.  [default: state]"),
@@ -65,7 +73,7 @@ _OPTIONS = (
         metavar="URL",
         help="Send all calls there, such as to the sandbox; AWS_ENDPOINT_URL says the same.",
     ),
-    click.option("--account", cls=Option, metavar="ID", help="Only this account."),
+    click.option("--account", cls=Option, metavar="ID", callback=is_account, help="Only this account."),
 )
 _LOG_OPTIONS = (
     click.option(
@@ -88,20 +96,20 @@ _LOG_OPTIONS = (
 
 def common_options(function: F) -> F:
     """Give a command the shared options, as its argument `common`."""
-    return _collected(function, (*_OPTIONS, *_LOG_OPTIONS))
+    return _collected(function, (*_OPTIONS, *_LOG_OPTIONS), [found.name for found in fields(Common)])
 
 
 def log_options(function: F) -> F:
     """Give a command that reaches no account only the options about log and colour, as `common`."""
-    return _collected(function, _LOG_OPTIONS)
+    return _collected(function, _LOG_OPTIONS, ["log_format", "log_level", "no_color"])
 
 
-def _collected(function: F, options: tuple[Callable[[F], F], ...]) -> F:
-    names = [found.name for found in fields(Common)]
+def _collected(function: F, options: Sequence[Callable[[F], F]], names: Sequence[str]) -> F:
+    """Return a function whose arguments of these names arrive as one, with the options that give them."""
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
-        shared = {name: given.pop(name) for name in names if name in given}
+        shared = {name: given.pop(name) for name in names}
         return function(*arguments, common=Common(**shared), **given)
 
     decorated: Any = command

@@ -1,0 +1,122 @@
+"""`reconciler sandbox`: an IAM on this machine, to try things on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.files import write_file
+from reconciler.cli.group import Command, Option
+from reconciler.cli.options import Common, is_account, log_options
+from reconciler.cli.terminal import Terminal
+from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.sandbox import Sandbox
+
+_LOOPBACK = ("127.", "localhost", "::1")
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reconciler sandbox # then paste the three lines into another shell",
+        "reconciler sandbox --port 5005 --load account.json --save account.json # keep what was done",
+    ],
+)
+@click.option(
+    "--port", cls=Option, type=click.IntRange(0, 65535), default=0, help="Where to listen; 0 is any free port."
+)
+@click.option("--host", cls=Option, default="127.0.0.1", help="The address to listen on.  [default: this machine only]")
+@click.option("--load", cls=Option, metavar="FILE", help="Begin with these accounts, saved or printed by the AWS CLI.")
+@click.option("--save", cls=Option, metavar="FILE", help="Write all accounts there at the end.")
+@click.option(
+    "--account",
+    cls=Option,
+    default="111122223333",
+    callback=is_account,
+    help="Whose keys are printed.  [default: 111122223333]",
+)
+@log_options
+@click.pass_obj
+def command(
+    terminal: Terminal, port: int, host: str, load: str | None, save: str | None, account: str, common: Common
+) -> int:  # fmt: skip
+    """Run an IAM that behaves like IAM, until Ctrl-C.
+
+    FILE of --load is what --save wrote, or the output of `aws iam get-account-authorization-details`.
+    """
+    box = filled_sandbox(Path(load) if load else None)
+    box.account(account)
+    with _served(box, host, port) as url:
+        if not host.startswith(_LOOPBACK):
+            terminal.say(f"Everybody who reaches {host} can use it: there are no passwords.\n")
+        terminal.say("An IAM to try things on. Paste this into another shell; Ctrl-C here ends it.\n\n")
+        terminal.show(exports(url, account))
+        terminal.flush()
+        _wait_for_the_end()
+    if save:
+        write_file(Path(save), json.dumps(box.to_json(), indent=2) + "\n")
+    terminal.say("Stopped.\n")
+    return 0
+
+
+def exports(url: str, account: str) -> str:
+    """Return the three lines that lead AWS tools of a shell to the sandbox; a key that is an account is its root."""
+    return f"export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID={account}\nexport AWS_SECRET_ACCESS_KEY=sandbox\n"
+
+
+def new_sandbox() -> Sandbox:
+    """Return an empty sandbox; ReconcilerError where the packages that it needs are not installed."""
+    try:
+        from reconciler.sandbox import Sandbox  # noqa: PLC0415  only two commands need it, and it is dear
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("reconciler"):
+            raise
+        message = f"The sandbox needs {missing.name}, which is not installed."
+        remedy = "Install it with its packages: pip install 'iam-reconciler[sandbox]'"
+        raise ReconcilerError(Diagnostic(Code.RM119, message, help=remedy)) from missing
+    return Sandbox()
+
+
+def filled_sandbox(file: Path | None) -> Sandbox:
+    """Return a sandbox with the accounts of a file; ReconcilerError where it is none."""
+    box = new_sandbox()
+    if file is None:
+        return box
+    from reconciler.sandbox.files import AccountFileError  # noqa: PLC0415  as above
+
+    try:
+        box.load_json(json.loads(file.read_bytes()))
+    except (OSError, ValueError, RecursionError, AccountFileError) as error:
+        message = f"{file} holds no account: {error}"
+        raise ReconcilerError(Diagnostic(Code.RM102, message, place=Place(str(file)))) from error
+    return box
+
+
+@contextmanager
+def _served(box: Sandbox, host: str, port: int) -> Iterator[str]:
+    """Serve a sandbox at an address; ReconcilerError where that is taken."""
+    try:
+        server = box.serve(port=port, host=host)
+    except OSError as error:
+        message = f"Nothing can listen at {host}:{port}: {error.strerror or error}."
+        raise ReconcilerError(Diagnostic(Code.RM122, message, help="Choose another with --port or --host.")) from error
+    with server:
+        yield server.url
+
+
+def _wait_for_the_end() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, lambda *_: ended.set())
+    while not ended.wait(timeout=3600):
+        pass

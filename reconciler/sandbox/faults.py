@@ -108,11 +108,13 @@ class Delays:
     principals   a new user or role is not yet a valid principal
     reads        a new role is not yet found, listed or changed
     ids          a new user or role shows as its unique ID where its ARN belongs, GetRole's Arn too
+    updates      GetRole and lists show a role as it was before its last change
     """
 
     principals: float = 0.0
     reads: float = 0.0
     ids: float = 0.0
+    updates: float = 0.0
 
 
 class Faults:
@@ -182,9 +184,12 @@ class Faults:
         """Let something happen just before a call: what somebody else does meanwhile."""
         return self.add(Kind.MOMENT, call, skip=skip, count=count, do=do)
 
-    def propagation(self, *, principals: float = 0.0, reads: float = 0.0, ids: float = 0.0) -> None:
+    def propagation(
+        self, *, principals: float = 0.0, reads: float = 0.0, ids: float = 0.0, updates: float = 0.0
+    ) -> None:
         """Set the delays, in seconds; see `Delays`. What verbs of an `Account` do is not delayed."""
-        self.delays.principals, self.delays.reads, self.delays.ids = principals, reads, ids
+        self.delays.principals, self.delays.reads = principals, reads
+        self.delays.ids, self.delays.updates = ids, updates
 
     def clear(self) -> None:
         """No faults any more."""

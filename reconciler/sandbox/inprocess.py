@@ -14,7 +14,7 @@ import boto3
 import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError
 from botocore.loaders import Loader, create_loader
 
 from reconciler.sandbox.http import LostReplyError, Request
@@ -54,7 +54,7 @@ def hook(box: Sandbox, session: boto3.Session) -> None:
         try:
             reply = box.answer(_request(request))
         except LostReplyError as lost:
-            raise ReadTimeoutError(endpoint_url=request.url, error=lost) from None
+            raise ConnectionClosedError(endpoint_url=request.url, error=lost) from None
         headers = HTTPHeaders()
         for name, value in reply.headers.items():
             headers[name] = value

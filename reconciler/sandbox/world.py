@@ -101,6 +101,7 @@ class World:
         self.page_size: int | None = None
         self.delays = Delays()
         self.outside = False
+        self._before: dict[str, tuple[Role, datetime]] = {}
         self.organization: str | None = None
         self._quotas = dict(quotas)
         self._owners: dict[str, AccountState] = {}
@@ -158,6 +159,18 @@ class World:
             return False
         return (self.clock() - entity.created).total_seconds() < seconds
 
+    def changes(self, role: Role) -> None:
+        """A role is about to be changed by a call; what it was may show for a while (`faults.Delays.updates`)."""
+        if self.delays.updates and not self.outside:
+            self._before[role.role_id] = (role, self.clock())
+
+    def as_seen(self, role: Role) -> Role:
+        """The role as reading calls show it now."""
+        before, at = self._before.get(role.role_id, (role, None))
+        if at is None or self.outside:
+            return role
+        return before if (self.clock() - at).total_seconds() < self.delays.updates else role
+
     def keys_of(self, user: User) -> list[Credentials]:
         """The access keys that a user has from CreateAccessKey."""
         return [
@@ -170,6 +183,7 @@ class World:
         """Start again with no account. IDs once given out stay used."""
         self.accounts.clear()
         self.credentials.clear()
+        self._before.clear()
         self._owners.clear()
 
 

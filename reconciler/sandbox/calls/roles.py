@@ -33,8 +33,8 @@ def named(call: Call) -> Role:
 
 def visible(call: Call) -> list[Role]:
     """All roles that lists show."""
-    delay = call.world.delays.reads
-    return [role for role in call.tables.roles if not call.world.is_too_new(role, delay)]
+    world = call.world
+    return [world.as_seen(role) for role in call.tables.roles if not world.is_too_new(role, world.delays.reads)]
 
 
 def editable(call: Call) -> Role:
@@ -42,6 +42,7 @@ def editable(call: Call) -> Role:
     role = named(call)
     if is_protected(role) and not isinstance(call.caller, AwsItself):
         raise unmodifiable(role.name)
+    call.world.changes(role)
     return role
 
 
@@ -75,7 +76,7 @@ def _create_role(call: Call) -> Result:
 
 
 def _get_role(call: Call) -> Result:
-    role = named(call)
+    role = call.world.as_seen(named(call))
     return {"Role": views.role_got(role, call.account, call.world)}
 
 

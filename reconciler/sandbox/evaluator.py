@@ -219,12 +219,10 @@ class Request:
     resource: str
     principal: Caller
     context: Context = field(default_factory=dict, hash=False)
-    action_key: str = field(init=False, repr=False, compare=False)
     keys: Keys = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Bring action and context into the form in which policies are compiled."""
-        object.__setattr__(self, "action_key", self.action.lower())
+        """Put together what the caller carries and what the context adds, in the form that conditions read."""
         given = {key.lower(): _values(value) for key, value in self.context.items()}
         object.__setattr__(self, "keys", {**self.principal.keys, **given})
 
@@ -288,7 +286,7 @@ class Statement:
 
     def covers(self, request: Request) -> bool:
         """Whether action, resource and conditions fit; who is asking is left to ``names``."""
-        if self.actions.matches(request.action_key, request.keys) is self.not_action:
+        if self.actions.matches(request.action, request.keys) is self.not_action:
             return False
         if self.resources is not None and not self._covers_resource(self.resources, request):
             return False

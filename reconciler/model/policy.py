@@ -42,6 +42,9 @@ def unresolved(value: str) -> str:
     return value
 
 
+_sorted_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode  # made once: it is called a lot
+
+
 def compact(document: object) -> str:
     """Return JSON text without white space, the form in which documents are sent and measured."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
@@ -49,8 +52,7 @@ def compact(document: object) -> str:
 
 def digest_of(value: object) -> str:
     """Return `sha256:...` over a JSON value, blind to the order of its keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(_sorted_text(value).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class PolicyDocument:
     @cached_property
     def understood(self) -> bool:
         """Tell whether this has the shape of a policy: an object whose statements are objects."""
-        return isinstance(self.source, Mapping) and all(
-            isinstance(statement, Mapping) and _well_shaped(statement) for statement in self.raw_statements
+        return isinstance(self.source, dict | Mapping) and all(
+            isinstance(statement, dict | Mapping) and _well_shaped(statement) for statement in self.raw_statements
         )
 
     @cached_property
@@ -115,6 +117,16 @@ class PolicyDocument:
 
     def canonical(self, partition: str = "aws", resolve: Resolve = unresolved) -> Json:
         """Return the canonical form; `resolve` turns a living unique ID into its ARN and leaves the rest alone."""
+        plain = self._plain_by_partition.get(partition)
+        if plain is None:
+            plain = self._plain_by_partition[partition] = self._canonical(partition, unresolved)
+        return self._canonical(partition, resolve) if resolve is not unresolved and _shows_ids(plain) else plain
+
+    @cached_property
+    def _plain_by_partition(self) -> dict[str, Json]:
+        return {}
+
+    def _canonical(self, partition: str, resolve: Resolve) -> Json:
         if not self.understood:
             return {"NotUnderstood": self.source}
         assert isinstance(self.source, Mapping)  # noqa: S101  understood says so; the type checker cannot see it
@@ -122,7 +134,7 @@ class PolicyDocument:
         extra = {key: value for key, value in self.source.items() if key not in {"Version", "Statement"}}
         return {
             "Version": str(self.source.get("Version", OLD_VERSION)),
-            "Statement": sorted(statements, key=_sort_key),
+            "Statement": sorted(statements, key=_sorted_text) if len(statements) > 1 else statements,
             **extra,
         }
 
@@ -139,7 +151,7 @@ class PolicyDocument:
     def principals(self) -> Iterator[PrincipalInPlace]:
         """Yield every value of every `Principal` and `NotPrincipal`, in the order of the document."""
         for number, statement in enumerate(self.raw_statements):
-            if isinstance(statement, Mapping):
+            if isinstance(statement, dict | Mapping):
                 yield from _principals_of(statement, number, f"Statement[{number}]")
 
     def without_principals(self, gone: Callable[[PrincipalInPlace], bool]) -> PolicyDocument:
@@ -159,9 +171,19 @@ def _settled(raw: Json) -> Json:
 
 
 def _sorted_deeply(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {key: _sorted_deeply(value[key]) for key in sorted(value)}
     return sorted(value, key=text_of) if isinstance(value, list | tuple) else value
+
+
+def _shows_ids(canonical: Json) -> bool:
+    """Tell whether any principal is a unique ID: only then does it matter who lives."""
+    return any(
+        pair[1].startswith(("AROA", "AIDA"))
+        for statement in canonical.get("Statement", ())
+        for element in _PRINCIPALS
+        for pair in statement.get(element, ())
+    )
 
 
 def canonical_statement(raw: Json, partition: str = "aws", resolve: Resolve = unresolved) -> dict[str, Any]:
@@ -208,12 +230,14 @@ def text_of(value: object) -> str:
 
 
 def _values(value: object, *, lower: bool = False) -> list[str]:
+    if isinstance(value, str):
+        return [value.lower() if lower else value]
     texts = {text_of(item) for item in listed(value)}
     return sorted({text.lower() for text in texts} if lower else texts)
 
 
 def _canonical_principal(value: object, partition: str, resolve: Resolve) -> list[list[str]]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict | Mapping):
         return [["", text_of(value)]]
     found = {
         (key, _canonical_value(key, text_of(item), partition, resolve))
@@ -229,17 +253,13 @@ def _canonical_value(key: str, value: str, partition: str, resolve: Resolve) -> 
     return root_arn(partition, value) if is_account_id(value) else resolve(value)
 
 
-def _sort_key(statement: Json) -> str:
-    return json.dumps(statement, sort_keys=True, default=str)
-
-
 def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:
     effect = str(statement.get("Effect", ""))
     for element in _PRINCIPALS:
         value = statement.get(element)
         if isinstance(value, str):
             yield PrincipalInPlace(effect, element, "", value, f"{prefix}.{element}", number)
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict | Mapping):
             for key, items in value.items():
                 for where, item in _indexed(items, f"{prefix}.{element}.{key}"):
                     yield PrincipalInPlace(effect, element, key, text_of(item), where, number)
@@ -276,14 +296,14 @@ def _well_shaped(statement: Json) -> bool:
 
 
 def _is_values(value: object) -> bool:
-    return all(isinstance(item, str | int | float) for item in listed(value))
+    return isinstance(value, str) or all(isinstance(item, str | int | float) for item in listed(value))
 
 
 def _is_principal(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, Mapping) and all(_is_values(items) for items in value.values()))
+    return isinstance(value, str) or (isinstance(value, dict | Mapping) and all(_is_values(items) for items in value.values()))
 
 
 def _is_condition(value: object) -> bool:
-    return isinstance(value, Mapping) and all(
-        isinstance(keys, Mapping) and all(_is_values(items) for items in keys.values()) for keys in value.values()
+    return isinstance(value, dict | Mapping) and all(
+        isinstance(keys, dict | Mapping) and all(_is_values(items) for items in keys.values()) for keys in value.values()
     )

@@ -17,6 +17,7 @@ import click
 
 from reconciler.cli.errors import Defect, defect_text, usage_diagnostic
 from reconciler.cli.group import root
+from reconciler.cli.interrupts import heard
 from reconciler.cli.terminal import Terminal, close_broken_pipe
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str], terminal: Terminal) -> int:
     """Run one command; whatever ends it is said on standard error."""
     try:
-        result = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
+        with heard():
+            result = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
     except click.UsageError as error:
         terminal.complain(usage_diagnostic(error))
     except (click.Abort, KeyboardInterrupt):

@@ -5,6 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
+def now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)  # noqa: TID251  here it comes in
+
+
 def utc_now() -> str:
     """Return the time as RFC 3339 in UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251  here it comes in
+    return now().strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -22,7 +22,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(_SHELLS))
 @log_options
 @click.pass_obj
-def command(terminal: Terminal, shell: str, common: Common) -> int:  # noqa: ARG001  --no-color
+def command(terminal: Terminal, /, *, shell: str, common: Common) -> int:  # noqa: ARG001  --no-color
     """Print the completion script of SHELL."""
     completion = get_completion_class(shell)
     if completion is None:

@@ -26,7 +26,7 @@ from reconciler.render.story import catalogue_text, story_text
 @format_option("text", "json")
 @log_options
 @click.pass_obj
-def command(terminal: Terminal, code: str | None, form: str, common: Common) -> int:  # noqa: ARG001  --no-color
+def command(terminal: Terminal, /, *, code: str | None, form: str, common: Common) -> int:  # noqa: ARG001  --no-color
     """Tell what CODE means, how IAM behaves there, and what to do; without CODE list all codes."""
     chosen = find_code(code) if code is not None else None
     terminal.show(_as_json(chosen) if form == "json" else _as_text(chosen, terminal.out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.clock import now
 from reconciler.cli.group import Option
 from reconciler.model.arn import is_account_id
 
@@ -31,7 +33,7 @@ class Common:
     endpoint_url: str | None = None
     account: str | None = None
     log_format: str = "text"
-    log_level: str = "info"
+    log_level: str | None = None
     no_color: bool = False
 
     def settings(self) -> Settings:
@@ -40,12 +42,13 @@ class Common:
         from reconciler.config import load_config  # noqa: PLC0415
         from reconciler.engine import Settings  # noqa: PLC0415
 
-        log.configure(format=self.log_format, level=self.log_level)  # type: ignore[arg-type]  # click checked them
+        log.configure(format=self.log_format, level=self.log_level or _usual_level())  # type: ignore[arg-type]  # click checked them
         config = load_config(Path(self.config) if self.config else None, Path.cwd())
         return Settings(
             manifests=Path(self.manifests or config.manifests),
             state=self.state or str(config.state),
             config=config,
+            clock=now,
             profile=self.profile,
             region=self.region,
             endpoint_url=self.endpoint_url,
@@ -58,6 +61,11 @@ def is_account(context: click.Context, parameter: click.Parameter, value: str | 
     if value and not is_account_id(value):
         raise click.BadParameter(f"{value!r} is not an account: that is twelve digits.", context, parameter)
     return value
+
+
+def _usual_level() -> str:
+    """Return the level of the log where none is given: at a terminal the progress display tells of the writes."""
+    return "warning" if sys.stderr.isatty() else "info"
 
 
 _OPTIONS = (
@@ -87,8 +95,7 @@ _LOG_OPTIONS = (
         "--log-level",
         cls=Option,
         type=click.Choice(["debug", "info", "warning", "error"]),
-        default="info",
-        help="From which weight on the log is written.",
+        help="From which weight on the log is written.  [default: info; warning at a terminal]",
     ),
     click.option("--no-color", cls=Option, is_flag=True, help="No colour, whatever the variables say."),
 )

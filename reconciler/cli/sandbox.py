@@ -47,7 +47,7 @@ _LOOPBACK = ("127.", "localhost", "::1")
 @log_options
 @click.pass_obj
 def command(
-    terminal: Terminal, port: int, host: str, load: str | None, save: str | None, account: str, common: Common
+    terminal: Terminal, /, *, port: int, host: str, load: str | None, save: str | None, account: str, common: Common  # noqa: ARG001  --no-color
 ) -> int:  # fmt: skip
     """Run an IAM that behaves like IAM, until Ctrl-C.
 

@@ -29,7 +29,7 @@ def command() -> None:
 @format_option("text", "json")
 @common_options
 @click.pass_obj
-def list_(terminal: Terminal, form: str, common: Common) -> int:
+def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
     """List the objects that are owned."""
     states = list(_states(common))
     if form == "json":
@@ -49,7 +49,7 @@ def list_(terminal: Terminal, form: str, common: Common) -> int:
 @click.argument("address", required=False)
 @common_options
 @click.pass_obj
-def show(terminal: Terminal, address: str | None, common: Common) -> int:
+def show(terminal: Terminal, /, *, address: str | None, common: Common) -> int:
     """Show what is remembered of ADDRESS, or everything."""
     states = list(_states(common))
     if address is None:
@@ -67,7 +67,7 @@ def show(terminal: Terminal, address: str | None, common: Common) -> int:
 @click.argument("address")
 @common_options
 @click.pass_obj
-def forget_(terminal: Terminal, address: str, common: Common) -> int:
+def forget_(terminal: Terminal, /, *, address: str, common: Common) -> int:
     """Give ADDRESS up: it stays in AWS as it is, and is no longer owned."""
     store = _store(common)
     found = [state for state in _states(common) if address in state.objects]

@@ -14,7 +14,7 @@ from reconciler.cli.terminal import Terminal
 @format_option("text", "json")
 @log_options
 @click.pass_obj
-def command(terminal: Terminal, form: str, common: Common) -> int:  # noqa: ARG001  taken for --no-color alone
+def command(terminal: Terminal, /, *, form: str, common: Common) -> int:  # noqa: ARG001  taken for --no-color alone
     """Print the version."""
     text = f'{{"version": "{__version__}"}}' if form == "json" else f"iam-reconciler {__version__}"
     terminal.show(f"{text}\n")

@@ -1,7 +1,7 @@
 """Everything as JSON for programs: `format_version` "1", keys may be added and are never renamed.
 
-The JSON of a plan is the plan file itself and is made where that is read and written; diagnostics look the same everywhere.
-What a finding has no value for is null rather than absent, so that a reader need not ask twice.
+The JSON of a plan is the plan file itself and is made where that is read and written; diagnostics look the same
+everywhere. What a finding has no value for is null rather than absent, so that a reader need not ask twice.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def apply_to_json(result: ApplyResult) -> Json:
         "summary": _applied([result.summary]),
         "interrupted": result.interrupted,
         "outcomes": [_outcome(outcome) for outcome in result.outcomes],
+        "problems": diagnostics_to_json(result.problems),
     }
 
 

@@ -26,7 +26,8 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
         yield outcome_line(outcome)
     if result.outcomes:
         yield BLANK
-    yield from all_diagnostics([found.diagnostic for found in result.outcomes if found.diagnostic], width=width)
+    told = [found.diagnostic for found in result.outcomes if found.diagnostic]
+    yield from all_diagnostics([*told, *result.problems], width=width)
     yield from _held_lines(result, {change.address: change for change in changes})
 
 
@@ -35,7 +36,7 @@ def apply_sentence(results: Sequence[ApplyResult], *, interrupted: bool = False)
     total = _sum([result.summary for result in results])
     counts = _counts(total)
     left = Counter(outcome.outcome for result in results for outcome in result.outcomes)
-    undone = left[Result.FAILED] + left[Result.NOT_TRIED] + left[Result.UNKNOWN] + total.failed
+    undone = not all(result.is_complete for result in results)
     stopped = interrupted or any(result.interrupted for result in results)
     if stopped or undone:
         why = "Interrupted: run" if stopped else f"{_left(total, left)}: mend the cause, then run"
@@ -96,7 +97,7 @@ def _counts(total: Applied) -> str:
 def _left(total: Applied, left: Mapping[Result, int]) -> str:
     parts = [(total.failed or left[Result.FAILED], "failed"), (left[Result.NOT_TRIED], "not tried")]
     parts += [(left[Result.UNKNOWN], "of unknown outcome"), (total.held, "held")]
-    return ", ".join(f"{number} {what}" for number, what in parts if number)
+    return ", ".join(f"{number} {what}" for number, what in parts if number) or "Something went wrong"
 
 
 def _held(number: int) -> str:

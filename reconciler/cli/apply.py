@@ -1,0 +1,187 @@
+"""`reconciler apply`: make the account as declared, after somebody said yes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.group import Command, Option
+from reconciler.cli.interrupts import Interrupts
+from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.progress import Watch
+from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, title_of
+from reconciler.cli.terminal import Terminal
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.render.json import apply_to_json, dumps, failure_to_json, fleet_to_json, summed
+from reconciler.render.text import Titled, apply_text
+
+if TYPE_CHECKING:
+    from reconciler.engine import ApplyRun, PlanRun, Settings
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reconciler apply # show the plan, ask, and do it",
+        "reconciler apply plan.json # exactly what was reviewed",
+        "reconciler apply --expect sha256:... # only if the plan is still the one that was seen",
+        "reconciler apply --auto-approve --approve re_trust:role/deployer # in a pipeline",
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="[PLANFILE | PATH...]")
+@click.option("--auto-approve", cls=Option, is_flag=True, help="Do not ask; decisions of security are held.")
+@click.option("--expect", cls=Option, metavar="FINGERPRINT", help="Apply only the plan with this fingerprint.")
+@click.option("--strict", cls=Option, is_flag=True, help="Refuse all where anything is blocked.")
+@click.option("--first-use", cls=Option, is_flag=True, help="Say that there is no state yet, in a pipeline.")
+@click.option(
+    "--parallelism", cls=Option, type=click.IntRange(1, 64), default=4, help="Objects at a time.  [default: 4]"
+)
+@click.option(
+    "--lock-timeout",
+    cls=Option,
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for another run's lock.  [default: 0]",
+)
+@click.option(
+    "--settle",
+    cls=Option,
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait between narrowing and widening, for IAM to spread the word.",
+)
+@choice_options
+@format_option("text", "json")
+@common_options
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    /,
+    *,
+    paths: tuple[str, ...],
+    auto_approve: bool,
+    expect: str | None,
+    form: str,
+    common: Common,
+    chosen: dict[str, Any],
+    first_use: bool,
+    **how: Any,
+) -> int:
+    """Make the account as declared: from PLANFILE, or from a plan made now and approved.
+
+    PATH, files or folders below the manifests, narrows it down to what those declare.
+    """
+    settings = common.settings()
+    plan_file = plan_file_among(paths, settings)
+    choices = choices_of(chosen, () if plan_file else paths, first_use=first_use)
+    reviewed = plan_file is not None or expect is not None
+    if not (reviewed or auto_approve or terminal.is_interactive):
+        raise ReconcilerError(_NOT_APPROVED)
+    asks = not (reviewed or auto_approve)
+    stage = _Stage(terminal, Watch(colour=terminal.err.colour), Interrupts(), quiet=form == "json", asks=asks)
+    run = stage.run(settings, choices, plan_file=plan_file, expect=expect, **how)
+    if run.declined:
+        terminal.say("Apply cancelled. Nothing was done.\n")
+        return ERROR
+    terminal.show(_as_json(run) if form == "json" else _as_text(run, terminal))
+    return exit_code(run)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What happens around an apply: the plan is shown, the question asked, progress told, interrupts heard."""
+
+    terminal: Terminal
+    watch: Watch
+    interrupts: Interrupts
+    quiet: bool
+    asks: bool
+
+    def run(self, settings: Settings, choices: Any, **how: Any) -> ApplyRun:
+        from reconciler import engine  # noqa: PLC0415  the help needs none of it
+
+        confirm = self.confirm if self.asks else None
+        try:
+            return engine.apply(
+                settings,
+                choices,
+                confirm=confirm,
+                interrupted=self.interrupts,
+                progress=self.watch,
+                shown=self.shown,
+                **how,
+            )
+        finally:
+            self.watch.stop()
+
+    def shown(self, run: PlanRun) -> None:
+        """Show the plan; where nobody is asked, what follows are the writes."""
+        self.watch.stop()
+        self.watch.expect(sum(len(change.operations) for plan in run.plans for change in plan.changes))
+        text = plans_as_text(run, self.terminal)
+        self.terminal.say(text) if self.quiet else self.terminal.show(text)
+        if not self.asks:
+            self.interrupts.begin()
+
+    def confirm(self, run: PlanRun) -> bool:
+        """Ask the person at the terminal."""
+        held = sum(1 for plan in run.plans for change in plan.changes if change.held)
+        if held:
+            self.terminal.say(f"\nYour yes approves the {held} held for review as well.\n")
+        self.terminal.flush()
+        self.terminal.say("\nShall this be done? Only 'yes' will be accepted: ")
+        if input().strip() != "yes":
+            return False
+        self.interrupts.begin()
+        return True
+
+
+def plan_file_among(paths: tuple[str, ...], settings: Settings) -> Path | None:
+    """Return the plan file if the one path given is that: a file, or a name for one, outside of the manifests."""
+    if len(paths) != 1:
+        return None
+    path = Path(paths[0])
+    inside = path.resolve().is_relative_to(settings.manifests.resolve())
+    return None if inside or path.is_dir() else path
+
+
+def exit_code(run: ApplyRun) -> int:
+    """Return 1 where something failed or was blocked, 2 where all else is done and something is held, else 0."""
+    plans = [one.plan for one in run.accounts if one.plan is not None]
+    results = [one.result for one in run.accounts if one.result is not None]
+    failed = any(one.error for one in run.accounts) or any(plan.blockers for plan in plans)
+    if failed or not all(result.is_complete for result in results):
+        return ERROR
+    return FOUND if any(result.summary.held for result in results) else FINE
+
+
+def _as_text(run: ApplyRun, terminal: Terminal) -> str:
+    titled = [
+        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.result, error=one.error)
+        for one in run.accounts
+    ]
+    changes = {one.account: one.plan.changes for one in run.accounts if one.plan is not None}
+    return "\n" + apply_text(titled, terminal.out, changes=changes)
+
+
+def _as_json(run: ApplyRun) -> str:
+    parts = [
+        apply_to_json(one.result) if one.result is not None else failure_to_json(one.account, one.error)
+        for one in run.accounts
+    ]
+    if not run.fleet:
+        return dumps(parts[0])
+    return dumps(fleet_to_json(parts, summed(parts), fingerprint=run.fingerprint))
+
+
+_NOT_APPROVED = Diagnostic(
+    Code.RA411,
+    "Nobody is here to approve the plan: apply was not started at a terminal.",
+    help="Give it a plan file, the fingerprint that was reviewed (--expect), or --auto-approve.",
+)

@@ -1,0 +1,91 @@
+"""The options that plan and apply share: which objects, and which guards are lifted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.cli.errors import did_you_mean
+from reconciler.cli.group import Option
+from reconciler.model.change import Approval
+
+if TYPE_CHECKING:
+    from reconciler.engine import Choices
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NAMES = ("targets", "destroy", "approve", "allow_self", "allow_mass_delete")
+
+
+class ApprovalType(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
+    """`KIND` or `KIND:ADDRESS`."""
+
+    name = "approval"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[Approval, str | None]:
+        """Return the kind and the address, None for all."""
+        kind, colon, address = str(value).partition(":")
+        kinds = [known.value for known in Approval]
+        if kind not in kinds:
+            question = did_you_mean(kind, kinds) or f" The kinds are {', '.join(kinds)}."
+            self.fail(f"{kind!r} is not a kind of approval.{question}", param, ctx)
+        if colon and not address:
+            self.fail(f"an address is missing after {value!r}.", param, ctx)
+        return Approval(kind), address or None
+
+
+_OPTIONS = (
+    click.option(
+        "--target", "targets", cls=Option, multiple=True, metavar="ADDRESS", help="Only this object and what it needs."
+    ),
+    click.option("--destroy", cls=Option, is_flag=True, help="Plan the deletion of all that is owned."),
+    click.option(
+        "--approve",
+        cls=Option,
+        multiple=True,
+        type=ApprovalType(),
+        metavar="KIND[:ADDRESS]",
+        help="Release what would be held: re_trust, adopt, undo_narrowing, broaden or delete.",
+    ),
+    click.option(
+        "--allow-self",
+        cls=Option,
+        multiple=True,
+        metavar="ADDRESS",
+        help="Allow a change to the role or user that this runs as.",
+    ),
+    click.option(
+        "--allow-mass-delete", cls=Option, is_flag=True, help="Allow the deletion of a large part of what is owned."
+    ),
+)
+
+
+def choice_options(function: F) -> F:
+    """Give a command these options, as its argument `chosen`: a function from paths to the engine's `Choices`."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **given: Any) -> Any:
+        shared = {name: given.pop(name) for name in _NAMES}
+        if shared["destroy"] and shared["targets"]:
+            raise click.UsageError("--destroy and --target exclude each other.")
+        return function(*arguments, chosen=shared, **given)
+
+    decorated: Any = command
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]  # the same callable with options
+
+
+def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool = False) -> Choices:
+    """Return what the engine takes."""
+    from reconciler.engine import Choices  # noqa: PLC0415  the help needs none of it
+
+    if chosen["destroy"] and paths:
+        raise click.UsageError("--destroy plans the deletion of everything: it takes no PATH.")
+    return Choices(paths=tuple(map(Path, paths)), first_use=first_use, **chosen)

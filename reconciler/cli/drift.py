@@ -1,0 +1,75 @@
+"""`reconciler drift`: what is wrong with the live account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.group import Command, Option
+from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.progress import Watch
+from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, title_of
+from reconciler.cli.terminal import Terminal
+from reconciler.render.json import drift_to_json, dumps, failure_to_json, fleet_to_json, summed
+from reconciler.render.text import Titled, drift_text
+
+if TYPE_CHECKING:
+    from reconciler.engine import DriftRun
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reconciler drift # broken trusts, and what was changed outside; 2 where there is anything",
+        "reconciler drift --unmanaged --format json # the roles that nobody declared too",
+    ],
+)
+@click.option("--unmanaged", cls=Option, is_flag=True, help="List the roles that no manifest declares.")
+@click.option("--no-record", cls=Option, is_flag=True, help="Do not note who is alive; nothing is written.")
+@click.option(
+    "--lock-timeout",
+    cls=Option,
+    type=click.FloatRange(min=0),
+    default=60.0,
+    metavar="SECONDS",
+    help="How long to wait for another run's lock.  [default: 60]",
+)
+@format_option("text", "json")
+@common_options
+@click.pass_obj
+def command(
+    terminal: Terminal, /, *, unmanaged: bool, no_record: bool, lock_timeout: float, form: str, common: Common
+) -> int:  # fmt: skip
+    """Report what is wrong with the live account: whose trust is broken, and what was changed outside."""
+    from reconciler import engine  # noqa: PLC0415  the help needs none of it
+
+    watch = Watch(colour=terminal.err.colour)
+    try:
+        run = engine.drift(
+            common.settings(), unmanaged=unmanaged, record=not no_record, lock_timeout=lock_timeout, progress=watch
+        )
+    finally:
+        watch.stop()
+    terminal.show(_as_json(run) if form == "json" else _as_text(run, terminal))
+    reports = [one.report for one in run.accounts if one.report is not None]
+    say_calls(terminal, (report.calls for report in reports))
+    if any(one.error for one in run.accounts):
+        return ERROR
+    return FOUND if any(report.counted for report in reports) else FINE
+
+
+def _as_text(run: DriftRun, terminal: Terminal) -> str:
+    titled = [
+        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.report, error=one.error)
+        for one in run.accounts
+    ]
+    return drift_text(titled, terminal.out)
+
+
+def _as_json(run: DriftRun) -> str:
+    parts = [
+        drift_to_json(one.report) if one.report is not None else failure_to_json(one.account, one.error)
+        for one in run.accounts
+    ]
+    return dumps(fleet_to_json(parts, summed(parts)) if run.fleet else parts[0])

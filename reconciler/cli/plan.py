@@ -1,0 +1,79 @@
+"""`reconciler plan`: what apply would do, and nothing done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.files import write_file
+from reconciler.cli.group import Command, Option
+from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.progress import Watch
+from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_json, plans_as_text, say_calls
+from reconciler.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.engine import PlanRun
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "reconciler plan # what would change",
+        "reconciler plan --out plan.json # keep it, to apply exactly this",
+        "reconciler plan --detailed-exitcode # 2 where there are changes",
+        "reconciler plan manifests/team-a --target role/deployer # less than everything",
+    ],
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--out", cls=Option, metavar="FILE", help="Write the plan there, for apply and show.")
+@click.option("--detailed-exitcode", cls=Option, is_flag=True, help="Exit with 2 where there are changes.")
+@click.option("--strict", cls=Option, is_flag=True, help="Refuse all where anything is blocked.")
+@click.option("--stages", cls=Option, is_flag=True, help="Show every call, by stage.")
+@choice_options
+@format_option("text", "json")
+@common_options
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    /,
+    *,
+    paths: tuple[str, ...],
+    out: str | None,
+    detailed_exitcode: bool,
+    strict: bool,
+    stages: bool,
+    chosen: dict[str, Any],
+    form: str,
+    common: Common,
+) -> int:
+    """Show what apply would do. Changes nothing, anywhere.
+
+    PATH, files or folders below the manifests, narrows it down to what those declare.
+    """
+    from reconciler import engine  # noqa: PLC0415  the help needs none of it
+
+    watch = Watch(colour=terminal.err.colour)
+    try:
+        run = engine.plan(common.settings(), choices_of(chosen, paths), progress=watch)
+    finally:
+        watch.stop()
+    blockers = [found for plan in run.plans for found in plan.blockers]
+    if strict and blockers:
+        terminal.complain(*blockers)
+        return ERROR
+    terminal.show(plans_as_json(run) if form == "json" else plans_as_text(run, terminal, stages=stages))
+    if out is not None:
+        write_file(Path(out), plans_as_json(run))
+    say_calls(terminal, (plan.calls for plan in run.plans))
+    return exit_code(run, detailed=detailed_exitcode)
+
+
+def exit_code(run: PlanRun, *, detailed: bool) -> int:
+    """Return 1 for an error or a blocker, 2 for changes where that is asked for, else 0."""
+    if any(one.error for one in run.accounts) or any(plan.blockers for plan in run.plans):
+        return ERROR
+    return FOUND if detailed and any(plan.changes for plan in run.plans) else FINE

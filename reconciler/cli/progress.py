@@ -1,0 +1,74 @@
+"""What a person at a terminal sees while the program works: one line on standard error, gone when it is done.
+
+Off a terminal nothing of this is shown: there the log has a line for each write.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from reconciler.render.escape import inert
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from reconciler.apply import Outcome
+    from reconciler.model.change import Call
+
+
+class Watch:
+    """A progress display that begins with the first thing to show; it is told from any thread."""
+
+    def __init__(self, *, colour: bool) -> None:
+        """Show something only where standard error is a terminal that can move its cursor."""
+        self._colour = colour
+        self._visible = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._display: Progress | None = None
+        self._task: TaskID | None = None
+        self._total: int | None = None
+        self._guard = threading.Lock()
+
+    def expect(self, operations: int) -> None:
+        """Take note of how many operations there will be."""
+        self._total = operations
+
+    def page(self, account: str, call: str, items: int) -> None:
+        """Show how much of an account has been read."""
+        self._show(f"Reading {account}: {items} from {call}")
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Show the operation that has just ended."""
+        self._show(f"{outcome.address} {outcome.call or ''}: {outcome.outcome}", advance=1)
+
+    def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+        """Show that an operation is tried again, and why."""
+        self._show(f"{address} {call}: again in {seconds:.0f} s, {why}")
+
+    def stop(self) -> None:
+        """Take the display away; what comes next may begin another."""
+        with self._guard:
+            if self._display is not None:
+                self._display.stop()
+            self._display, self._task = None, None
+
+    def _show(self, text: str, *, advance: int = 0) -> None:
+        if not self._visible:
+            return
+        with self._guard:
+            if self._display is None or self._task is None:
+                self._display = _display(colour=self._colour)
+                self._task = self._display.add_task("", total=self._total)
+                self._display.start()
+            self._display.update(self._task, description=inert(text), advance=advance)
+
+
+def _display(*, colour: bool) -> Progress:
+    from rich.console import Console  # noqa: PLC0415  dear to import, and only a terminal needs it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    text = TextColumn("{task.description}", markup=False)
+    console = Console(stderr=True, no_color=not colour, highlight=False)
+    return Progress(BarColumn(bar_width=20), MofNCompleteColumn(), text, console=console, transient=True)

@@ -1,0 +1,73 @@
+"""What commands share on the way from the engine's results to text, JSON and exit codes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.cli.terminal import Terminal
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.plan import Plan, Summary
+from reconciler.planfile import fleet_to_json, plan_to_json
+from reconciler.render.json import dumps, failure_to_json
+from reconciler.render.text import Titled, plan_text
+
+if TYPE_CHECKING:
+    from reconciler.engine import PlanRun
+
+FINE, ERROR, FOUND = 0, 1, 2
+
+
+def title_of(account: str, name: str | None, *, fleet: bool) -> str:
+    """Return what stands above one account of several: its ID, and its name in brackets."""
+    if not fleet:
+        return ""
+    return f"{account} ({name})" if name else account
+
+
+def plans_as_text(run: PlanRun, terminal: Terminal, *, stages: bool = False) -> str:
+    """Return plans for a person."""
+    titled = [
+        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.plan, error=one.error)
+        for one in run.accounts
+    ]
+    return plan_text(titled, terminal.out, stages=stages)
+
+
+def plans_as_json(run: PlanRun) -> str:
+    """Return plans for a program: what `--out` writes and `apply` reads."""
+    parts = [
+        plan_to_json(one.plan) if one.plan is not None else failure_to_json(one.account, one.error)
+        for one in run.accounts
+    ]
+    if not run.fleet:
+        return dumps(parts[0])
+    return dumps(fleet_to_json(parts, run.fingerprint, total_of(run.plans)))
+
+
+def total_of(plans: Iterable[Plan]) -> Summary:
+    """Return the sum of the summaries of plans."""
+    summaries = [plan.summary for plan in plans]
+    return Summary(
+        import_=sum(each.import_ for each in summaries),
+        add=sum(each.add for each in summaries),
+        change=sum(each.change for each in summaries),
+        destroy=sum(each.destroy for each in summaries),
+        forget=sum(each.forget for each in summaries),
+    )
+
+
+def say_calls(terminal: Terminal, calls: Iterable[Mapping[str, int]]) -> None:
+    """Write to standard error how many calls to AWS were answered."""
+    total: Counter[str] = Counter()
+    for each in calls:
+        total.update(each)
+    if total:
+        parts = ", ".join(f"{name} {number}" for name, number in sorted(total.items()))
+        terminal.say(f"{sum(total.values())} calls to AWS: {parts}\n")
+
+
+def errors_of(accounts: Iterable[tuple[Diagnostic, ...]]) -> bool:
+    """Tell whether any account failed."""
+    return any(accounts)

@@ -237,7 +237,11 @@ class Sandbox:
             raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
         if request.scope and request.scope[1] not in cloudtrail.HOME.values():
             return {"Events": []}
-        return self.trail.lookup(caller.account_id, cloudtrail.read_params(request.body), self.clock())
+        params = cloudtrail.read_params(request.body)
+        try:
+            return self.trail.lookup(caller.account_id, params, self.clock())
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            raise IamError("ValidationException", "The parameters of LookupEvents are not understood.") from None
 
     def _answer_query(self, service: str, request: Request) -> Reply:
         request_id = self._request_id()

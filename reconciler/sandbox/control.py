@@ -48,7 +48,7 @@ def answer(box: Sandbox, request: Request) -> Reply:
         return _json({"error": f"no {request.method} {PREFIX}/{name}", "known": _known()}, 404)
     try:
         return _json(control(box, _body(request), parse_qs(address.query)))
-    except (ValueError, TypeError, KeyError, RecursionError, IamError, files.AccountFileError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, IamError, files.AccountFileError) as error:
         return _json({"error": str(error) or type(error).__name__}, 400)
 
 

@@ -36,6 +36,7 @@ from reconciler.sandbox.world import AccountState, World
 FORMAT: Final = "iam-sandbox/1"
 _LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 _ACCOUNT_OF_ARN: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::(\d{12}):")
+_UNIQUE_ID: Final = re.compile(r"\bA[A-Z]{3}[A-Z0-9]{12,124}\b")
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 Raw = Mapping[str, Any]
@@ -144,9 +145,11 @@ def load(world: World, raw: object) -> list[str]:
     accounts = _accounts_of(raw)
     try:
         states = [_load_account(world, account_id, content) for account_id, content in accounts.items()]
-    except (KeyError, TypeError, ValueError, AttributeError, IamError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, IamError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise AccountFileError(f"this is not an account: {what}") from error
+    # The dead are named in trust policies only, and their IDs are not for others either.
+    world.ids.taken.update(_UNIQUE_ID.findall(json.dumps(raw, default=str)))
     for state in states:
         world.install(state)
     for state in states:
@@ -331,9 +334,20 @@ def _parsed(text: object) -> datetime:
 
 def _document(raw: object) -> Document:
     document = json.loads(_text(raw))
-    if not isinstance(document, dict) or "Statement" not in document:
-        raise ValueError("a policy document has a Statement")
-    return document
+    found = document.get("Statement") if isinstance(document, dict) else None
+    statements: list[Any] = found if isinstance(found, list) else [found]
+    if not all(isinstance(statement, dict) for statement in statements):
+        raise ValueError("a trust policy is an object with a Statement")
+    for statement in statements:
+        _check_principal(statement.get("Principal", "*"))
+    return dict(document)
+
+
+def _check_principal(principal: object) -> None:
+    entries = principal.values() if isinstance(principal, dict) else [principal]
+    values = [value for entry in entries for value in (entry if isinstance(entry, list) else [entry])]
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("principals are text")
 
 
 def _text(raw: object) -> str:

@@ -168,7 +168,7 @@ def _get_bucket_versioning(buckets: Buckets, call: S3Call) -> Reply:
 def _list_objects(buckets: Buckets, call: S3Call) -> Reply:
     prefix = call.query.get("prefix", [""])[0]
     after = call.query.get("continuation-token", call.query.get("start-after", [""]))[0]
-    limit = min(int(call.query.get("max-keys", [str(_PAGE)])[0]), _PAGE)
+    limit = min(_number(call.query.get("max-keys", [str(_PAGE)])[0]), _PAGE)
     held = buckets.bucket(call)
     keys = [key for key in sorted(held) if key.startswith(prefix) and key > after]
     shown = keys[:limit]
@@ -179,6 +179,12 @@ def _list_objects(buckets: Buckets, call: S3Call) -> Reply:
         f"<EncodingType>url</EncodingType><KeyCount>{len(shown)}</KeyCount><MaxKeys>{limit}</MaxKeys>"
         f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{body}</ListBucketResult>"
     )
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise S3Error(400, "InvalidArgument", "Provided max-keys not an integer or within integer range")
+    return int(text)
 
 
 def _listed(key: str, stored: StoredObject) -> str:

@@ -8,7 +8,9 @@ connection and waits for its thread, so nothing is left behind.
 from __future__ import annotations
 
 import socket
+import sys
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -81,7 +83,9 @@ class _Listener(ThreadingHTTPServer):
                     continue
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away mid-sentence is no error of the server's."""
+        """A client that goes away mid-sentence is no error of the server's; anything else is said."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,6 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         except LostReplyError:
             self.close_connection = True
             return
+        except Exception:  # noqa: BLE001 - one call that fails must not take the server down
+            traceback.print_exc()
+            reply = Reply(
+                status=500, body=b"<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"
+            )
         self._send(reply)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class's names

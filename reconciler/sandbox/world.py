@@ -120,14 +120,11 @@ class World:
         return AccountState(account_id=account_id, quotas=Quotas(self._quotas))
 
     def install(self, state: AccountState) -> None:
-        """Put a whole account in, in place of the one with its ID; its unique IDs count as taken."""
+        """Put a whole account in, in place of the one with its ID."""
         self.accounts[state.account_id] = state
         tables = state.tables
         held = [user.user_id for user in tables.users] + [role.role_id for role in tables.roles]
-        held += [group.group_id for group in tables.groups] + [policy.policy_id for policy in tables.policies]
-        for unique_id in held:
-            self.ids.taken.add(unique_id)
-            self._owners[unique_id] = state
+        self._owners |= dict.fromkeys(held, state)
 
     def new_id(self, prefix: Prefix, account: AccountState) -> str:
         """A fresh unique ID, remembered as this account's."""

@@ -1,0 +1,186 @@
+"""Accounts as JSON: saved, loaded, and copied from the output of get-account-authorization-details."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.sandbox import Account, Sandbox
+from reconciler.sandbox.files import AccountFileError
+from tests.sandbox.situation import READ, principals, refused, text, trusting, with_statement
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+OTHER = "444455556666"
+
+
+@pytest.fixture
+def lively(sandbox: Sandbox, account: Account) -> Account:
+    """An account with one of everything, a dead principal, and a neighbour."""
+    boundary = account.create_policy("boundary", READ, path="/limits/", description="limit")
+    account.create_policy_version(boundary, READ)
+    account.create_group("admins")
+    account.create_user("alice", path="/team/", tags={"a": "b"})
+    account.create_user("bob")
+    account.add_user_to_group("alice", "admins")
+    account.put_user_policy("alice", "p", READ)
+    other = sandbox.account(OTHER)
+    trust = trusting(account.user_arn("alice"), account.user_arn("bob"), other.create_role("ci"), "123456789012")
+    account.create_role("deployer", trust=trust, description="d", max_session_duration=7200, tags={"team": "x"})
+    account.put_boundary("deployer", boundary)
+    account.attach_role_policy("deployer", boundary)
+    account.put_role_policy("deployer", "inline", READ)
+    account.create_instance_profile("profile", role="deployer")
+    account.create_oidc_provider("https://idp.example.com")
+    account.create_saml_provider("Idp")
+    account.delete_user("bob")
+    account.set_quotas(RolesQuota=7)
+    return account
+
+
+def test_what_is_saved_and_loaded_is_the_same_to_the_last_id(sandbox: Sandbox, lively: Account) -> None:
+    saved = sandbox.to_json()
+    assert saved == json.loads(json.dumps(saved))
+    copied = Sandbox()
+    assert copied.load_json(saved) == [lively.account_id, OTHER]
+    assert copied.to_json() == saved
+    answer, again = (box.session().client("iam").get_account_authorization_details() for box in (sandbox, copied))
+    for name in ("UserDetailList", "GroupDetailList", "Policies"):
+        assert answer[name] == again[name]
+    assert copied.account().trust("deployer").keys() == lively.trust("deployer").keys()
+
+
+@pytest.mark.usefixtures("lively")
+def test_a_loaded_trust_still_follows_the_living_and_keeps_the_dead(sandbox: Sandbox) -> None:
+    copied = Sandbox()
+    copied.load_json(sandbox.to_json())
+    account = copied.account()
+    before = principals(account.trust("deployer"))
+    account.rename_user("alice", new_name="alicia")
+    after = principals(account.trust("deployer"))
+    assert before - after == {"arn:aws:iam::111122223333:user/team/alice"}
+    assert after - before == {"arn:aws:iam::111122223333:user/team/alicia"}
+    assert len([value for value in after if value.startswith("AIDA")]) == 1
+
+
+@pytest.mark.usefixtures("lively")
+def test_no_id_of_a_loaded_account_is_given_out_again(sandbox: Sandbox) -> None:
+    copied = Sandbox(seed=0)
+    copied.load_json(sandbox.to_json())
+    taken = set(json.dumps(sandbox.to_json()).split('"'))
+    account = copied.account()
+    fresh = {account.recreate_user("alice") for _ in range(50)}
+    assert not fresh & taken
+
+
+def test_the_output_of_get_account_authorization_details_is_an_account(sandbox: Sandbox, lively: Account) -> None:
+    printed = printed_by_the_cli(sandbox.session().client("iam"))
+    copied = Sandbox()
+    assert copied.load_json(printed) == ["111122223333"]
+    account = copied.account()
+    assert account.role_id("deployer") == lively.role_id("deployer")
+    names = principals(account.trust("deployer"))
+    assert names == principals(lively.trust("deployer"))
+    account.recreate_user("alice")
+    assert "arn:aws:iam::111122223333:user/team/alice" not in principals(account.trust("deployer"))
+    client = copied.session().client("iam")
+    [role] = client.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+    assert role["InstanceProfileList"][0]["InstanceProfileName"] == "profile"
+    assert (
+        client.get_policy(PolicyArn=role["AttachedManagedPolicies"][0]["PolicyArn"])["Policy"]["DefaultVersionId"]
+        == "v2"
+    )
+
+
+def test_encoded_documents_are_understood_too(sandbox: Sandbox, lively: Account) -> None:
+    from urllib.parse import quote  # noqa: PLC0415 - only here
+
+    printed = printed_by_the_cli(sandbox.session().client("iam"))
+    role = printed["RoleDetailList"][0]
+    role["AssumeRolePolicyDocument"] = quote(json.dumps(role["AssumeRolePolicyDocument"]))
+    copied = Sandbox()
+    copied.load_json(printed)
+    assert principals(copied.account().trust("deployer")) == principals(lively.trust("deployer"))
+
+
+def test_loading_replaces_the_account_and_leaves_the_others(sandbox: Sandbox, lively: Account) -> None:
+    saved = sandbox.to_json()
+    sandbox.account(OTHER).create_role("kept")
+    lively.create_user("gone")
+    sandbox.load_json({"format": saved["format"], "accounts": {"111122223333": saved["accounts"]["111122223333"]}})
+    assert lively.state.tables.users.find("gone") is None
+    assert sandbox.account(OTHER).role_id("kept")
+
+
+def printed_by_the_cli(iam: IAMClient) -> dict[str, Any]:
+    """What `aws iam get-account-authorization-details` prints."""
+    answer: dict[str, Any] = dict(iam.get_account_authorization_details())
+    del answer["ResponseMetadata"], answer["IsTruncated"]
+    printed: dict[str, Any] = json.loads(json.dumps(answer, default=lambda moment: moment.isoformat()))
+    return printed
+
+
+NUMBER = {"Statement": {"Effect": "Allow", "Principal": {"AWS": 123456789012}}}
+
+
+def broken(change: Any) -> Any:
+    """A good account with something about it changed."""
+    account = Sandbox().account()
+    account.create_user("alice")
+    account.create_role("r")
+    account.create_policy("p", READ)
+    saved: Any = copy.deepcopy(account._box.to_json())
+    change(saved["accounts"]["111122223333"])
+    return saved
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        [],
+        "text",
+        {},
+        {"format": "iam-sandbox/9", "accounts": {}},
+        {"RoleDetailList": []},
+        {"RoleDetailList": "x", "UserDetailList": 5},
+        {"format": "iam-sandbox/1", "accounts": {"x": {}}},
+        {"format": "iam-sandbox/1", "accounts": {"111122223333": []}},
+        broken(lambda account: account["RoleDetailList"][0].pop("RoleId")),
+        broken(lambda account: account["RoleDetailList"][0].update(AssumeRolePolicyDocument="{")),
+        broken(lambda account: account["RoleDetailList"][0].update(AssumeRolePolicyDocument=[])),
+        broken(lambda account: account["RoleDetailList"][0].update(AssumeRolePolicyDocument={"Statement": ["x"]})),
+        broken(lambda account: account["RoleDetailList"][0].update(AssumeRolePolicyDocument=NUMBER)),
+        broken(lambda account: account["RoleDetailList"][0].update(CreateDate="yesterday")),
+        broken(lambda account: account["RoleDetailList"].append(account["RoleDetailList"][0])),
+        broken(lambda account: account["UserDetailList"][0].update(GroupList=["nowhere"])),
+        broken(lambda account: account["Policies"][0].update(PolicyVersionList=[])),
+        broken(lambda account: account.update(Quotas={"Tea": 1})),
+        broken(lambda account: account.update(UserDetailList={"a": 1})),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_account_is_refused_and_nothing_is_lost(raw: Any) -> None:
+    sandbox = Sandbox()
+    sandbox.account().create_user("precious")
+    before = sandbox.to_json()
+    with pytest.raises(AccountFileError):
+        sandbox.load_json(raw)
+    assert sandbox.to_json() == before
+
+
+@pytest.mark.usefixtures("lively")
+def test_a_loaded_account_is_held_to_the_same_manners(sandbox: Sandbox) -> None:
+    copied = Sandbox()
+    copied.load_json(sandbox.to_json())
+    iam = copied.session().client("iam")
+    taken = refused(iam.create_role, RoleName="DEPLOYER", AssumeRolePolicyDocument=text(with_statement()))
+    assert taken.code == "EntityAlreadyExists"
+    orphaned = text(iam.get_role(RoleName="deployer")["Role"]["AssumeRolePolicyDocument"])
+    assert (
+        refused(iam.update_assume_role_policy, RoleName="deployer", PolicyDocument=orphaned).code
+        == "MalformedPolicyDocument"
+    )

@@ -166,8 +166,8 @@ def _as_text(run: ApplyRun, terminal: Terminal) -> str:
         Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.result, error=one.error)
         for one in run.accounts
     ]
-    changes = {one.account: one.plan.changes for one in run.accounts if one.plan is not None}
-    return "\n" + apply_text(titled, terminal.out, changes=changes)
+    plans = {one.account: one.plan for one in run.accounts if one.plan is not None}
+    return "\n" + apply_text(titled, terminal.out, plans=plans)
 
 
 def _as_json(run: ApplyRun) -> str:

@@ -9,6 +9,7 @@ from reconciler.model.change import Action, Approval, Change, Difference, Reason
 from reconciler.model.form import INLINE
 from reconciler.model.policy import compact
 from reconciler.render.attributes import entry_difference, is_single, value_difference
+from reconciler.render.diagnostics import sentence
 from reconciler.render.escape import inert
 from reconciler.render.lines import Line, Span, Tone, inside, line, prose
 from reconciler.render.policy_words import policy_difference
@@ -61,7 +62,7 @@ def change_lines(change: Change, *, partition: str, width: int, stages: bool = F
         yield from inside(_difference_lines(difference, change, partition, width - _INDENT), _INDENT)
     yield from _approval_lines(change, width)
     for notice in change.notices:
-        yield from prose(inert(notice), indent=_INDENT, width=width, first=Span("! ", Tone.WARNING))
+        yield from prose(inert(sentence(notice)), indent=_INDENT, width=width, first=Span("! ", Tone.WARNING))
     if stages:
         yield from _stage_lines(change)
 
@@ -107,7 +108,7 @@ def _difference_lines(difference: Difference, change: Change, partition: str, wi
     elif not value:
         yield from inside(entry_difference(difference.before, difference.after), 4)
     if difference.note:
-        yield from prose(inert(difference.note), indent=4, width=width, first=Span("> ", Tone.NOTE))
+        yield from prose(inert(sentence(difference.note)), indent=4, width=width, first=Span("> ", Tone.NOTE))
 
 
 def _mark(difference: Difference) -> tuple[str, Tone]:

@@ -41,6 +41,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def sentence(text: str) -> str:
+    """Return a text with a full stop, if it ends in a word."""
+    return f"{text}." if text[-1:].isalnum() else text
+
+
 def tally(found: Iterable[Diagnostic]) -> str:
     """Return how many errors, warnings and notes there are: `2 errors, 1 warning`; empty for none."""
     severities = [diagnostic.severity for diagnostic in found]
@@ -56,7 +61,7 @@ def _content(found: Diagnostic, tone: Tone, width: int) -> Iterator[Line]:
     heading = f"{found.severity.value.capitalize()} {found.code}"
     yield line(0, Span(heading, tone), Span(f": {TITLES[found.code]}", Tone.STRONG))
     yield line(0)
-    yield from prose(inert(_message(found)), indent=0, width=width)
+    yield from prose(inert(sentence(_message(found))), indent=0, width=width)
     if found.place is not None:
         yield line(0)
         yield from place_lines(found.place, tone)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.drift import DriftReport, Finding
 from reconciler.model.diagnostic import Severity
-from reconciler.render.diagnostics import TONES, counted
+from reconciler.render.diagnostics import TONES, counted, sentence
 from reconciler.render.escape import inert
 from reconciler.render.lines import BLANK, Line, Span, Tone, line, prose
 
@@ -59,7 +59,7 @@ def _object_lines(address: str, findings: Sequence[Finding]) -> Iterator[Line]:
 
 def _finding_lines(finding: Finding, width: int) -> Iterator[Line]:
     label = Span(f"{finding.severity.value} {finding.code}  ", TONES[finding.severity])
-    yield from prose(inert(finding.message), indent=_INDENT, width=width, first=label)
+    yield from prose(inert(sentence(finding.message)), indent=_INDENT, width=width, first=label)
     for name, value in _facts(finding):
         yield line(_INDENT + 4, Span(f"{name:<11} ", Tone.FAINT), value)
     if finding.help:
@@ -67,21 +67,22 @@ def _finding_lines(finding: Finding, width: int) -> Iterator[Line]:
 
 
 def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
-    """Yield what is known, as far as it is."""
+    """Yield what is known, as far as the message has not said it."""
     if finding.principal_id:
         session = f", session {finding.session}" if finding.session else ""
         standing = f" ({finding.standing}{session})" if finding.standing else ""
         yield "unique ID", f"{finding.principal_id}{standing}"
     facts = (
-        ("was", finding.last_known_arn),
-        ("probably", finding.inferred_arn and f"{finding.inferred_arn} (a guess)"),
-        ("today", finding.current_id and f"that name has {finding.current_id}"),
-        ("alive until", finding.last_alive),
-        ("deleted", finding.deleted),
-        ("dead since", finding.first_seen and f"{finding.first_seen} (first seen)"),
-        ("where", _where(finding)),
+        ("was", finding.last_known_arn, "{}"),
+        ("probably", finding.inferred_arn, "{} (a guess)"),
+        ("today", finding.current_id, "that name has {}"),
+        ("alive until", finding.last_alive, "{}"),
+        ("deleted", finding.deleted, "{}"),
+        ("dead since", finding.first_seen, "{} (first seen)"),
     )
-    yield from ((name, value) for name, value in facts if value)
+    yield from ((name, words.format(fact)) for name, fact, words in facts if fact and fact not in finding.message)
+    if where := _where(finding):
+        yield "where", where
 
 
 def _where(finding: Finding) -> str:

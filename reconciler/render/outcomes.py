@@ -9,8 +9,10 @@ from typing import assert_never
 from reconciler.apply import Applied, ApplyResult, Outcome, Result
 from reconciler.model.change import Change
 from reconciler.render.changes import release
-from reconciler.render.diagnostics import all_diagnostics
+from reconciler.render.diagnostics import all_diagnostics, counted
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
+
+_AGAIN = "run the same command again, it goes on from here."
 
 
 def outcome_line(outcome: Outcome) -> Line:
@@ -31,16 +33,16 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
     yield from _held_lines(result, {change.address: change for change in changes})
 
 
-def apply_sentence(results: Sequence[ApplyResult], *, interrupted: bool = False) -> str:
+def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0) -> str:
     """Return Terraform's sentence over all accounts, and what to do where something is left to do."""
     total = _sum([result.summary for result in results])
     counts = _counts(total)
-    left = Counter(outcome.outcome for result in results for outcome in result.outcomes)
-    undone = not all(result.is_complete for result in results)
-    stopped = interrupted or any(result.interrupted for result in results)
-    if stopped or undone:
-        why = "Interrupted: run" if stopped else f"{_left(total, left)}: mend the cause, then run"
-        return f"Apply incomplete! Resources: {counts}. {why} the same command again, it goes on from here."
+    if any(result.interrupted for result in results):
+        return f"Apply incomplete! Resources: {counts}. Interrupted: {_AGAIN}"
+    if not all(result.is_complete for result in results):
+        return f"Apply incomplete! Resources: {counts}. {_left(results, total)}: mend the cause, then {_AGAIN}"
+    if blocked:
+        return f"Apply incomplete! Resources: {counts}. {counted(blocked, 'blocker')}, see the plan above."
     if total.held:
         return f"Apply complete! Resources: {counts}. {_held(total.held)} until approved."
     return f"Apply complete! Resources: {counts}."
@@ -94,8 +96,9 @@ def _counts(total: Applied) -> str:
     return ", ".join(parts)
 
 
-def _left(total: Applied, left: Mapping[Result, int]) -> str:
-    parts = [(total.failed or left[Result.FAILED], "failed"), (left[Result.NOT_TRIED], "not tried")]
+def _left(results: Sequence[ApplyResult], total: Applied) -> str:
+    left = Counter(outcome.outcome for result in results for outcome in result.outcomes)
+    parts = [(left[Result.FAILED], "failed"), (left[Result.NOT_TRIED], "not tried")]
     parts += [(left[Result.UNKNOWN], "of unknown outcome"), (total.held, "held")]
     return ", ".join(f"{number} {what}" for number, what in parts if number) or "Something went wrong"
 

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 
 from reconciler.apply import ApplyResult
 from reconciler.drift import DriftReport
-from reconciler.model.change import Change
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import Plan, Summary
 from reconciler.render.changes import change_lines
@@ -49,15 +48,19 @@ def drift_text(reports: Sequence[Titled[DriftReport]], canvas: Canvas) -> str:
     return _text(reports, lambda report: drift_lines(report, canvas.width), drift_sentence, canvas)
 
 
-def apply_text(
-    results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, changes: Mapping[str, Sequence[Change]]
-) -> str:
-    """Return what an apply did; `changes` are the plan's, by account: they say what releases held ones."""
+def apply_text(results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, plans: Mapping[str, Plan]) -> str:
+    """Return what an apply did; `plans`, by account, tell what was blocked and what releases what is held."""
 
     def body(result: ApplyResult) -> Iterator[Line]:
-        return result_lines(result, changes.get(result.account, ()), width=canvas.width)
+        changes = plans[result.account].changes if result.account in plans else ()
+        return result_lines(result, changes, width=canvas.width)
 
-    return _text(results, body, apply_sentence, canvas)
+    def sentence(done: Sequence[ApplyResult]) -> str:
+        accounts = [result.account for result in done]
+        blocked = sum(len(plans[account].blockers) for account in accounts if account in plans)
+        return apply_sentence(done, blocked=blocked)
+
+    return _text(results, body, sentence, canvas)
 
 
 def plan_lines(plan: Plan, width: int, *, stages: bool = False) -> Iterator[Line]:
@@ -68,13 +71,13 @@ def plan_lines(plan: Plan, width: int, *, stages: bool = False) -> Iterator[Line
     if plan.changes and plan.unchanged:
         yield line(2, Span(f"({counted(plan.unchanged, 'object')} as declared)", Tone.FAINT))
         yield BLANK
-    yield from all_diagnostics((*plan.warnings, *plan.blockers), width=width)
+    yield from _followed_by_a_gap(all_diagnostics((*plan.warnings, *plan.blockers), width=width))
 
 
 def drift_lines(report: DriftReport, width: int) -> Iterator[Line]:
     """Yield everything of a report but the sentence."""
     yield from report_lines(report, width=width)
-    yield from all_diagnostics(report.warnings, width=width)
+    yield from _followed_by_a_gap(all_diagnostics(report.warnings, width=width))
 
 
 def diagnostics_text(found: Iterable[Diagnostic], canvas: Canvas) -> str:
@@ -86,7 +89,16 @@ def validation_text(found: Sequence[Diagnostic], canvas: Canvas, *, files: int, 
     """Return what `validate` found, and the sentence."""
     where = f"{counted(objects, 'object')} in {counted(files, 'file')}"
     sentence = f"{tally(found)}: {where}." if found else f"Valid: {where}."
-    return paint([*all_diagnostics(found, width=canvas.width), line(0, Span(sentence, Tone.STRONG))], canvas)
+    told = _followed_by_a_gap(all_diagnostics(found, width=canvas.width))
+    return paint([*told, line(0, Span(sentence, Tone.STRONG))], canvas)
+
+
+def _followed_by_a_gap(lines: Iterable[Line]) -> Iterator[Line]:
+    """Yield the lines, and a blank one if there are any."""
+    found = list(lines)
+    yield from found
+    if found:
+        yield BLANK
 
 
 def _text(

@@ -368,7 +368,9 @@ REPORT = DriftReport(
     ),
     warnings=(
         Diagnostic(
-            Code.RS509, "The ledger was not updated: the state is locked.", Severity.WARNING, help="Run it again."
+            Diagnostic(
+                Code.RS509, "The ledger was not updated: the state is locked.", Severity.WARNING, help="Run it again."
+            ),
         ),
     ),
     calls={"ListRoles": 1, "GetAccountAuthorizationDetails": 1},

@@ -43,7 +43,7 @@ def drift(report: DriftReport, canvas: Canvas = PLAIN) -> str:
 
 
 def applied(result: ApplyResult, canvas: Canvas = PLAIN) -> str:
-    return apply_text([Titled(result=result)], canvas, changes={given.ACCOUNT: given.EVERY_KIND.changes})
+    return apply_text([Titled(result=result)], canvas, plans={given.ACCOUNT: given.EVERY_KIND})
 
 
 def test_a_plan_with_every_kind_of_change(golden: SnapshotAssertion) -> None:
@@ -107,6 +107,14 @@ def test_notes_alone_are_no_drift(golden: SnapshotAssertion) -> None:
 @pytest.mark.parametrize("situation", ["COMPLETE", "HELD", "FAILED", "INTERRUPTED"])
 def test_an_apply_tells_what_became_of_every_call(situation: str, golden: SnapshotAssertion) -> None:
     assert applied(getattr(given, situation)) == golden
+
+
+def test_an_apply_around_a_blocker_is_not_complete() -> None:
+    plans = {given.ACCOUNT: given.BLOCKED}
+
+    text = apply_text([Titled(result=given.COMPLETE)], PLAIN, plans=plans)
+
+    assert text.endswith("Resources: 1 imported, 1 added, 1 changed, 0 destroyed. 1 blocker, see the plan above.\n")
 
 
 def test_diagnostics_show_the_line_with_a_caret(golden: SnapshotAssertion) -> None:

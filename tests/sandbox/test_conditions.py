@@ -92,6 +92,8 @@ def meets(operator: str, policy_value: Any, *request_values: str) -> bool:
         ("ArnLike", "arn:aws:sns:us-east-?:1:t", "arn:aws:sns:us-east-2:1:t", True),
         ("ArnLike", "arn:aws:iam::111122223333:role/CI", "arn:aws:iam::111122223333:role/ci", False),
         ("ArnLike", "arn:aws:logs:*:*:log-group:*", "arn:aws:logs:eu-west-1:1:log-group:a:b", True),
+        ("ArnLike", "arn:aws:logs:*:*:log-*:b", "arn:aws:logs:eu-west-1:1:log-group:a:b", True),
+        ("ArnLike", "arn:aws:logs:*:b", "arn:aws:logs:eu-west-1:1:log-group:a:b", False),
         ("ArnLike", "*", "arn:aws:iam::111122223333:role/ci", False),
         ("ArnNotEquals", "arn:aws:iam::*:role/ci", "arn:aws:iam::111122223333:role/cd", True),
         ("ArnNotLike", "arn:aws:iam::*:role/c?", "arn:aws:iam::111122223333:role/cd", False),
@@ -254,6 +256,8 @@ ALICE: Keys = {
         ("${aws:userid}", "${aws:userid}", False),
         ("${aws:userid, 'anonymous'}", "anonymous", True),
         ("${aws:username, 'anonymous'}", "anonymous", False),
+        ("home/${aws:username, 'anonymous'}", "home/alice", True),
+        ("home/${aws:username, 'anonymous'}", "home/anonymous", False),
         ("${aws:userid, ''}", "", True),
         ("${aws:PrincipalTag/team}", "a*", True),
         ("${aws:PrincipalTag/team}", "ab", False),
@@ -378,6 +382,8 @@ def naive(pattern: str, value: str) -> bool:
 
 PIECES = st.text("ab:*?", max_size=9)
 VALUES = st.text("ab:", max_size=11)
+ARN_PIECES = st.lists(st.sampled_from(["", "*", "?", "a", "a*", "*b", "a?b*"]), max_size=8).map(":".join)
+ARN_VALUES = st.lists(st.sampled_from(["", "a", "b", "ab", "aab"]), max_size=8).map(":".join)
 
 
 @given(PIECES, VALUES)
@@ -386,8 +392,9 @@ def test_wildcards_match_what_their_definition_matches(pattern: str, value: str)
     assert Patterns.of([pattern]).matches(value, {}) is naive(pattern, value)
 
 
-@given(PIECES, VALUES)
+@given(PIECES | ARN_PIECES, VALUES | ARN_VALUES)
 @example("a*:b*b:?:*:a:*:b", "ab:bb:a:b:a:b:b")
+@example("a:b:a:b:a:*b", "a:b:a:b:a:b:b")
 def test_arn_wildcards_match_component_by_component(pattern: str, value: str) -> None:
     parts, seen = pattern.split(":", 5), value.split(":", 5)
     expected = len(parts) == len(seen) and all(map(naive, parts, seen))

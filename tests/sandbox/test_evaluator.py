@@ -176,6 +176,7 @@ def test_a_decision_names_the_statement_that_decided() -> None:
         (allow("s3:*", "arn:aws:s3:::a/${aws:username}"), "s3:X", "arn:aws:s3:::a/bob", False),
         (allow("s3:*", "arn:aws:s3:::a/${aws:PrincipalTag/t, 'all'}"), "s3:X", "arn:aws:s3:::a/all", True),
         (allow("s3:*", "arn:aws:s3:::a/${*}"), "s3:X", "arn:aws:s3:::a/b", False),
+        (allow("s3:${aws:username}"), "s3:alice", "x", False),
         ({"Effect": "Allow", "Action": "*", "NotResource": "${aws:PrincipalTag/t}"}, "s3:X", "r", False),
     ],
 )

@@ -237,8 +237,8 @@ def _get_object(buckets: Buckets, call: S3Call) -> Reply:
 
 def _object_headers(stored: StoredObject) -> dict[str, str]:
     return {
-        "Content-Type": "binary/octet-stream",
-        **{name.title(): value for name, value in stored.headers.items()},
+        "content-type": "binary/octet-stream",
+        **stored.headers,
         "ETag": stored.etag,
         "Last-Modified": format_datetime(stored.modified, usegmt=True),
         "Content-Length": str(len(stored.body)),

@@ -113,6 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
+    def handle_expect_100(self) -> bool:
+        """Say "go on" at once: the client holds its body back until it hears that."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """The journal is the log."""
 

@@ -1,0 +1,90 @@
+"""Fixtures as a user imports them, and what the sandbox costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Account, Sandbox
+from tests.sandbox.situation import trusting
+
+ROOT = Path(__file__).parents[2]
+THEIR_TEST = """
+    pytest_plugins = ["reconciler.sandbox.pytest_plugin"]
+
+    def test_one(account, iam_session, sandbox):
+        account.create_role("r")
+        assert iam_session.client("iam").get_role(RoleName="r")["Role"]["RoleId"] == account.role_id("r")
+        assert sandbox.calls == {"GetRole": 1}
+
+    def test_another_starts_empty(iam_session):
+        assert iam_session.client("iam").list_roles()["Roles"] == []
+
+    def test_a_third_over_http(iam_server, account):
+        import urllib.request
+        assert urllib.request.urlopen(iam_server.url + "/_sandbox/calls").status == 200
+"""
+
+
+def test_a_user_imports_the_fixtures_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "test_theirs.py").write_text(textwrap.dedent(THEIR_TEST))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "3 passed" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+
+def test_five_thousand_roles_are_there_in_under_three_cpu_seconds(account: Account) -> None:
+    arn = account.create_user("alice")
+    before = time.process_time()
+    names = account.seed_roles(5_000, trust=trusting(arn))
+    assert time.process_time() - before < 3
+    assert len(set(names)) == len(account.state.tables.roles) == 5_000
+    account.recreate_user("alice")
+    assert account.trust(names[4_999])["Statement"][0]["Principal"]["AWS"] != [arn]
+
+
+def test_the_journal_of_a_thousand_changes_of_a_large_account_stays_cheap(sandbox: Sandbox, account: Account) -> None:
+    names = account.seed_roles(2_000)
+    iam = sandbox.session().client("iam")
+    before = time.process_time()
+    for name in names[:200]:
+        iam.update_role(RoleName=name, Description="changed")
+    assert time.process_time() - before < 5
+    first, last = sandbox.journal[0].after, sandbox.journal[-1].after
+    assert first.tables.roles.get(names[1]).description != "changed"
+    assert last.tables.roles.get(names[1]).description == "changed"
+
+
+@pytest.mark.slow
+def test_the_server_answers_no_slower_than_motos_own() -> None:
+    """Side by side, three rounds each, the best of each."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - needs flask, which only this test does
+
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    with Sandbox().serve() as server:
+        ours, theirs = server.url, f"http://{host}:{port}"
+        for url in (ours, theirs):
+            _round(url, calls=20)
+        best = {url: max(_round(url, calls=200) for _ in range(3)) for url in (ours, theirs)}
+    moto.stop()
+    assert best[ours] >= 0.9 * best[theirs]
+
+
+def _round(url: str, *, calls: int) -> float:
+    from tests.sandbox.conftest import loopback_session  # noqa: PLC0415 - a fixture's helper
+
+    client = loopback_session().client("iam", endpoint_url=url)
+    start = time.perf_counter()
+    for _ in range(calls):
+        client.get_account_summary()
+    client.close()
+    return calls / (time.perf_counter() - start)

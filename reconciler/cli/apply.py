@@ -89,7 +89,7 @@ def command(
     if run.declined:
         terminal.say("Apply cancelled. Nothing was done.\n")
         return ERROR
-    terminal.show(_as_json(run) if form == "json" else _as_text(run, terminal))
+    terminal.show(_as_json(run) if form == "json" else "\n" + applied_as_text(run, terminal))
     return exit_code(run)
 
 
@@ -161,13 +161,14 @@ def exit_code(run: ApplyRun) -> int:
     return FOUND if any(result.summary.held for result in results) else FINE
 
 
-def _as_text(run: ApplyRun, terminal: Terminal) -> str:
+def applied_as_text(run: ApplyRun, terminal: Terminal) -> str:
+    """Return what an apply did, for a person."""
     titled = [
         Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.result, error=one.error)
         for one in run.accounts
     ]
     plans = {one.account: one.plan for one in run.accounts if one.plan is not None}
-    return "\n" + apply_text(titled, terminal.out, plans=plans)
+    return apply_text(titled, terminal.out, plans=plans)
 
 
 def _as_json(run: ApplyRun) -> str:

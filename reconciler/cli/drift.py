@@ -51,7 +51,7 @@ def command(
         )
     finally:
         watch.stop()
-    terminal.show(_as_json(run) if form == "json" else _as_text(run, terminal))
+    terminal.show(_as_json(run) if form == "json" else drift_as_text(run, terminal))
     reports = [one.report for one in run.accounts if one.report is not None]
     say_calls(terminal, (report.calls for report in reports))
     if any(one.error for one in run.accounts):
@@ -59,7 +59,8 @@ def command(
     return FOUND if any(report.counted for report in reports) else FINE
 
 
-def _as_text(run: DriftRun, terminal: Terminal) -> str:
+def drift_as_text(run: DriftRun, terminal: Terminal) -> str:
+    """Return reports for a person."""
     titled = [
         Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.report, error=one.error)
         for one in run.accounts

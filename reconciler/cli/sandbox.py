@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,17 +45,31 @@ _LOOPBACK = ("127.", "localhost", "::1")
     callback=is_account,
     help="Whose keys are printed.  [default: 111122223333]",
 )
+@click.option("--demo", cls=Option, is_flag=True, help="Begin with the users and the role of the demo.")
 @log_options
 @click.pass_obj
 def command(
-    terminal: Terminal, /, *, port: int, host: str, load: str | None, save: str | None, account: str, common: Common  # noqa: ARG001  --no-color
+    terminal: Terminal,
+    /,
+    *,
+    port: int,
+    host: str,
+    load: str | None,
+    save: str | None,
+    account: str,
+    demo: bool,
+    common: Common,  # noqa: ARG001  --no-color
 ) -> int:  # fmt: skip
     """Run an IAM that behaves like IAM, until Ctrl-C.
 
     FILE of --load is what --save wrote, or the output of `aws iam get-account-authorization-details`.
     """
+    if demo and load:
+        raise click.UsageError("--demo and --load exclude each other.")
     box = filled_sandbox(Path(load) if load else None)
     box.account(account)
+    if demo:
+        people_come(box)
     with _served(box, host, port) as url:
         if not host.startswith(_LOOPBACK):
             terminal.say(f"Everybody who reaches {host} can use it: there are no passwords.\n")
@@ -73,8 +88,16 @@ def exports(url: str, account: str) -> str:
     return f"export AWS_ENDPOINT_URL={url}\nexport AWS_ACCESS_KEY_ID={account}\nexport AWS_SECRET_ACCESS_KEY=sandbox\n"
 
 
-def new_sandbox() -> Sandbox:
-    """Return an empty sandbox; ReconcilerError where the packages that it needs are not installed."""
+def people_come(box: Sandbox) -> None:
+    """Create whom the shipped manifests trust: the users alice and bob, and the role ci-runner."""
+    account = box.account()
+    for user in ("alice", "bob"):
+        account.create_user(user)
+    account.create_role("ci-runner")
+
+
+def new_sandbox(clock: Callable[[], datetime] | None = None) -> Sandbox:
+    """Return an empty sandbox with that time; ReconcilerError where the packages that it needs are not installed."""
     try:
         from reconciler.sandbox import Sandbox  # noqa: PLC0415  only two commands need it, and it is dear
     except ModuleNotFoundError as missing:
@@ -83,7 +106,7 @@ def new_sandbox() -> Sandbox:
         message = f"The sandbox needs {missing.name}, which is not installed."
         remedy = "Install it with its packages: pip install 'iam-reconciler[sandbox]'"
         raise ReconcilerError(Diagnostic(Code.RM119, message, help=remedy)) from missing
-    return Sandbox()
+    return Sandbox(clock=clock)
 
 
 def filled_sandbox(file: Path | None) -> Sandbox:

@@ -368,9 +368,7 @@ REPORT = DriftReport(
     ),
     warnings=(
         Diagnostic(
-            Diagnostic(
-                Code.RS509, "The ledger was not updated: the state is locked.", Severity.WARNING, help="Run it again."
-            ),
+            Code.RS509, "The ledger was not updated: the state is locked.", Severity.WARNING, help="Run it again."
         ),
     ),
     calls={"ListRoles": 1, "GetAccountAuthorizationDetails": 1},
@@ -414,7 +412,7 @@ FAILED = ApplyResult(
                 Code.RA403,
                 "UpdateAssumeRolePolicy on role/deployer was denied.",
                 address="role/deployer",
-                help='Add this statement:\n  {"Effect": "Allow",\n   "Action": "iam:UpdateAssumeRolePolicy", "Resource": "*"}',
+                help='Add this statement:\n  {"Effect": "Allow", "Action": "iam:UpdateAssumeRolePolicy"}',
             ),
         ),
         Outcome(address="role/mover", call=Call.DELETE_ROLE, outcome=Result.UNKNOWN),

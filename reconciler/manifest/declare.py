@@ -6,6 +6,8 @@ another partition or account, an attachment that is named twice, the size of a t
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -27,6 +29,7 @@ from reconciler.model.role import Role
 TRUST_SIZE = 2_048
 LARGEST_TRUST_SIZE = 8_192
 NOWHERE = "000000000000"
+ARN = re.compile(r"\barn:(aws(?:-[a-z0-9]+)*):")
 
 
 def declare(
@@ -78,14 +81,26 @@ def _account_problem(account: str | None, default: str | None, configured: Colle
 
 
 def validate_offline(
-    manifests: Manifests, *, partition: str = "aws", default_account: str | None = None
+    manifests: Manifests, *, partition: str | None = None, default_account: str | None = None
 ) -> list[Diagnostic]:
-    """Return all that can be known to be wrong without AWS, in every account that the manifests speak of."""
+    """Return all that can be known to be wrong without AWS, in every account that the manifests speak of.
+
+    A partition that is not given is taken from the ARNs that the documents of an account have most of.
+    """
     home = default_account or NOWHERE
     found = list(manifests.diagnostics)
     for account in sorted({home, *accounts(manifests)}):
-        found += declare(manifests, account=account, partition=partition, default_account=home)[1]
+        assumed = partition or _likely_partition(manifests, account, home)
+        found += declare(manifests, account=account, partition=assumed, default_account=home)[1]
     return found
+
+
+def _likely_partition(manifests: Manifests, account: str, home: str) -> str:
+    sources = {
+        id(found.source): found.source for found in manifests.documents if (found.manifest.account or home) == account
+    }
+    seen = Counter(partition for source in sources.values() for partition in ARN.findall(source.text))
+    return seen.most_common(1)[0][0] if seen else "aws"
 
 
 def _resolver(documents: Iterable[Document], account: str, partition: str, living: Names) -> Resolver:
@@ -205,7 +220,8 @@ class _Declaring:
         if manifest.permissions_boundary not in {None, NO_BOUNDARY}:
             yield from self._policy_problems(("permissions_boundary",), str(manifest.permissions_boundary))
         for index, entry in enumerate(manifest.trust or []):
-            yield from self._entry_problems(("trust", index), entry)
+            if entry.user or entry.role or entry.saml:
+                yield from self._entry_problems(("trust", index), entry)
 
     def _policy_problems(self, path: Path, policy: str) -> Iterator[Problem]:
         yield from self._case_problems(path, Kind.POLICY, policy)

@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 from reconciler.manifest.reading import (
     CONTROL,
     DEEPEST_NESTING,
+    HIDDEN,
     UNSEEN,
+    Cursor,
     Fault,
     Located,
     Mark,
@@ -22,10 +24,9 @@ from reconciler.manifest.reading import (
     Path,
     Reading,
     Value,
-    hidden_characters,
     hidden_fault,
+    hidden_faults,
     number,
-    start_of_text,
 )
 from reconciler.model.diagnostic import Code
 
@@ -45,7 +46,7 @@ def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
     except (ValueError, RecursionError):
         return None
     start = BLANK.match(text)
-    return [(value, start_of_text(text, start.end() if start else 0))]
+    return [(value, Cursor(text).mark(start.end() if start else 0))]
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def read_exactly(text: str) -> Reading:
     """Return the one document of a text with the mark of every key and value, and what is wrong with it."""
-    faults = [hidden_fault(found, start_of_text(text, found.start())) for found in hidden_characters(text)]
+    faults = hidden_faults(text)
     if faults:
         return Reading([], faults)
     reader = _Reader(text)
@@ -76,6 +77,7 @@ class _Reader:
         self.faults: list[Fault] = []
         self._text = text
         self._at = 0
+        self._cursor = Cursor(text)
         self._keys: dict[Path, Mark] = {}
         self._values: dict[Path, Mark] = {}
 
@@ -88,7 +90,7 @@ class _Reader:
         return Located(value, self._keys, self._values)
 
     def _mark(self) -> Mark:
-        return start_of_text(self._text, self._at)
+        return self._cursor.mark(self._at)
 
     def _stop(self, why: str) -> NoReturn:
         raise NotReadable(Fault(Code.RM103, f"This is not JSON: {why}.", self._mark()))
@@ -164,7 +166,8 @@ class _Reader:
         except json.JSONDecodeError as error:
             self._at = error.pos
             self._stop(error.msg[:1].lower() + error.msg[1:])
-        self.faults.extend(hidden_fault(found, mark) for found in hidden_characters(text))
+        if found := HIDDEN.search(text):
+            self.faults.append(hidden_fault(found, mark))
         return text
 
     def _word(self) -> Value:

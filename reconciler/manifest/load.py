@@ -21,7 +21,7 @@ from reconciler.manifest.schema import (
 )
 from reconciler.manifest.source import Places, Source
 from reconciler.manifest.trust import trust_problems
-from reconciler.model.diagnostic import Code, Diagnostic, Place
+from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
 from reconciler.model.policy import PolicyDocument
 
 INLINE_SUM = 10_240
@@ -161,7 +161,7 @@ def _check(unread: _Unread, manifest: Manifest, loading: _Loading) -> None:
     document = Document(unread.source, unread.index, unread.start, manifest, _policies(manifest))
     problems = list(_problems(document))
     loading.diagnostics.extend(map(document.diagnostic, problems))
-    if not any(document.diagnostic(problem).is_error for problem in problems):
+    if not any(problem.severity is Severity.ERROR for problem in problems):
         loading.documents.append(document)
 
 

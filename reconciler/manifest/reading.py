@@ -8,8 +8,8 @@ stays the text that the author typed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.model.diagnostic import Code, Severity
@@ -19,6 +19,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 LONGEST_NUMBER = 128
 DEEPEST_NESTING = 128
+MOST_HIDDEN = 20  # of a text that is no text there would be no end
 
 CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 
@@ -94,11 +95,6 @@ class NotReadable(Exception):  # noqa: N818  it is not an error of the program, 
         self.fault = fault
 
 
-def hidden_characters(text: str) -> Iterator[re.Match[str]]:
-    """Yield every character that a text must not have: control characters and those that cannot be seen."""
-    return HIDDEN.finditer(text)
-
-
 def hidden_fault(found: re.Match[str], mark: Mark) -> Fault:
     """Return what to say of a hidden character, by its number and never as itself."""
     name = f"U+{ord(found[0]):04X}"
@@ -116,7 +112,25 @@ def number(text: str, mark: Mark) -> int | str:
     return text
 
 
-def start_of_text(text: str, index: int) -> Mark:
-    """Return the mark of an index into a text."""
-    line_start = text.rfind("\n", 0, index) + 1
-    return Mark(text.count("\n", 0, index) + 1, index - line_start + 1)
+class Cursor:
+    """Turns ascending indexes into a text into marks, counting nothing twice."""
+
+    def __init__(self, text: str) -> None:
+        """Begin at the beginning."""
+        self._text = text
+        self._at = self._line_start = 0
+        self._line = 1
+
+    def mark(self, index: int) -> Mark:
+        """Return the mark of an index, which is not before the last one asked for."""
+        if breaks := self._text.count("\n", self._at, index):
+            self._line += breaks
+            self._line_start = self._text.rfind("\n", self._at, index) + 1
+        self._at = index
+        return Mark(self._line, index - self._line_start + 1)
+
+
+def hidden_faults(text: str) -> list[Fault]:
+    """Return a fault for every character that a text must not have: control characters and what cannot be seen."""
+    cursor = Cursor(text)
+    return [hidden_fault(found, cursor.mark(found.start())) for found in islice(HIDDEN.finditer(text), MOST_HIDDEN)]

@@ -19,6 +19,7 @@ from reconciler.manifest.schema import (
 )
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code
+from reconciler.model.role import RESERVED_PATH, SERVICE_LINKED_PATH
 
 NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 PATH = re.compile(r"/|/[\x21-\x7e]+/")
@@ -58,6 +59,8 @@ def rule_problems(manifest: Manifest) -> Iterator[Problem]:
 
 def _role_problems(role: RoleManifest) -> Iterator[Problem]:
     yield from _entity_problems(role, ROLE_NAME_LENGTH)
+    if role.path.startswith((SERVICE_LINKED_PATH, RESERVED_PATH)):
+        yield Problem(("path",), Code.RC312, f"Only AWS makes roles below {role.path}.")
     yield from tag_problems(role.tags, caseless=True)
     yield from _description_problems(role.description)
     if not SHORTEST_SESSION <= role.max_session_duration <= LONGEST_SESSION:

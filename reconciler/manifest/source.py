@@ -55,15 +55,16 @@ class Source:
         return self.reading.documents
 
     def place(self, mark: Mark) -> Place:
-        """Return a mark as a place with the line shown."""
-        return Place(self.file, mark.line, mark.column, self._line(mark.line))
+        """Return a mark as a place with the line shown; what is missing after the end is missing at the end."""
+        if mark.line == 1:
+            return Place(self.file, 1, mark.column, self.text.partition("\n")[0].rstrip("\r"))
+        if mark.line > len(self._lines):
+            mark = Mark(len(self._lines), len(self._lines[-1]) + 1)
+        return Place(self.file, mark.line, mark.column, self._lines[mark.line - 1].rstrip("\r"))
 
-    def _line(self, number: int) -> str:
-        begin = 0
-        for _ in range(number - 1):
-            begin = self.text.find("\n", begin) + 1
-        end = self.text.find("\n", begin)
-        return self.text[begin : end if end >= 0 else None].rstrip("\r")
+    @cached_property
+    def _lines(self) -> list[str]:
+        return self.text.split("\n")
 
     def diagnostic(self, fault: Fault) -> Diagnostic:
         """Return a fault of the text as it is told."""

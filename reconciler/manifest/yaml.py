@@ -33,7 +33,9 @@ from yaml.events import (
 from reconciler.manifest.reading import (
     CONTROL,
     DEEPEST_NESTING,
+    HIDDEN,
     UNSEEN,
+    Cursor,
     Fault,
     Located,
     Mark,
@@ -41,10 +43,9 @@ from reconciler.manifest.reading import (
     Path,
     Reading,
     Value,
-    hidden_characters,
     hidden_fault,
+    hidden_faults,
     number,
-    start_of_text,
 )
 from reconciler.model.diagnostic import Code
 
@@ -52,6 +53,9 @@ try:
     from yaml import CSafeLoader as Loader
 except ImportError:  # PyYAML built without libyaml: the same events, more slowly
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
+
+# ryaml scans a text to its end before it gives up, in quadratic time where it is deeply nested.
+LARGEST_FAST = 64 * 1024
 
 # Text of these bytes alone has no tab, no control character, no escape and nothing beyond ASCII.
 PLAIN = bytes([0x0A, *range(0x20, 0x7F)]).replace(b"\\", b"")
@@ -98,6 +102,8 @@ STRANGERS = (
 
 def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
     """Return the documents of a text with the mark of each, or None where only the exact reader can tell."""
+    if len(text) > LARGEST_FAST:
+        return None
     dangerous = text.encode().translate(None, PLAIN) and DANGEROUS.search(text)
     if dangerous or SUSPICIOUS.search("\n" + text):
         return None
@@ -116,18 +122,17 @@ def _starts(text: str) -> Iterator[Mark]:
     if "---" not in text and text[:1] not in " #\n\r":
         yield Mark(1, 1)
         return
+    cursor = Cursor(text)
     bounds = [0, *(found.end() for found in START.finditer(text))]
     for begin, end in zip(bounds, [*bounds[1:], len(text)], strict=True):
         found = CONTENT.search(text, begin, end)
         if found and not START.match(text, found.start()):
-            yield start_of_text(text, found.end() - 1)
+            yield cursor.mark(found.end() - 1)
 
 
 def read_exactly(text: str) -> Reading:
     """Return the documents of a text with the mark of every key and value, and everything that is wrong with it."""
-    faults = [
-        hidden_fault(found, start_of_text(text, found.start())) for found in hidden_characters(text)
-    ] or _strangers(text)
+    faults = hidden_faults(text) or _strangers(text)
     if faults:
         return Reading([], faults)
     reader = _Reader(text)
@@ -143,7 +148,7 @@ def read_exactly(text: str) -> Reading:
 
 def _strangers(text: str) -> list[Fault]:
     return [
-        Fault(Code.RM103, message, start_of_text(text, found.start()))
+        Fault(Code.RM103, message, Cursor(text).mark(found.start()))
         for pattern, message in STRANGERS
         if (found := pattern.search(text))
     ]
@@ -223,11 +228,12 @@ class _Reader:
         if isinstance(event, AliasEvent):
             self._blame(Code.RM105, f"*{event.anchor} is an alias, which is not read here.", event, WRITE_OUT)
             return
-        anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
-        if anchor:
-            self._blame(Code.RM105, f"&{anchor} is an anchor, which is not read here.", event, WRITE_OUT)
-        if tag:
-            name = tag.replace("tag:yaml.org,2002:", "!!")
+        if not isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
+            return
+        if event.anchor:
+            self._blame(Code.RM105, f"&{event.anchor} is an anchor, which is not read here.", event, WRITE_OUT)
+        if event.tag:
+            name = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._blame(Code.RM105, f"{name} is a tag, which is not read here.", event, "Remove the tag.")
 
     def _sequence(self, path: Path) -> list[Value]:
@@ -249,6 +255,7 @@ class _Reader:
             self._blame(Code.RM109, "A key is text, not a list or a mapping.", event)
             if not isinstance(event, AliasEvent):
                 self._read(event, path)
+            self._document.keys[(*path, "")] = _mark(event.start_mark)
             return ""
         key = event.value
         if key == "<<" and not event.style:
@@ -289,7 +296,7 @@ class _Reader:
             return text
 
     def _note_hidden(self, event: ScalarEvent) -> None:
-        for found in hidden_characters(event.value):
+        if found := HIDDEN.search(event.value):
             self.faults.append(hidden_fault(found, _mark(event.start_mark)))
 
 

@@ -60,31 +60,26 @@ REMOVED = {"kind": "Removed", "address": "role/x", "destroy": False}
 
 TEXTS = st.sampled_from(
     [
-        "",
-        " ",
-        "*",
-        "a",
-        "none",
-        "arn:",
-        "arn:aws:iam::1:role/x",
-        "arn:aws:iam::aws:policy/X",
-        "arn:aws:iam::x:user/",
-        "AROA" + "A" * 17,
-    ]
-    + [
-        "${a}",
-        "sts:AssumeRole",
-        "sts:*",
-        "Allow",
-        "2012-10-17",
-        "€",
-        "a" * 200,
-        "role/r",
-        "/",
-        "//",
-        "123456789012",
-        "\n",
-        "user",
+        *(
+            "",
+            " ",
+            "*",
+            "a",
+            "none",
+            "arn:",
+            "${a}",
+            "Allow",
+            "2012-10-17",
+            "€",
+            "a" * 200,
+            "role/r",
+            "/",
+            "//",
+            "\n",
+            "user",
+        ),
+        *("arn:aws:iam::1:role/x", "arn:aws:iam::aws:policy/X", "arn:aws:iam::x:user/", "AROA" + "A" * 17),
+        *("sts:AssumeRole", "sts:*", "123456789012"),
     ]
 )
 KEYS = TEXTS | st.sampled_from(

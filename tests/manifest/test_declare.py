@@ -209,6 +209,18 @@ def test_validating_offline_covers_every_account_that_is_named(tmp_path: Path) -
     assert codes(validate_offline(manifests)) == ["RM112", "RM112"]
 
 
+def test_validating_offline_takes_the_partition_from_the_arns(tmp_path: Path) -> None:
+    entries = "trust:\n  - user: arn:aws-cn:iam::123456789012:user/bob\n  - saml: ADFS\n"
+    attached = "managed_policies: ['arn:aws-cn:iam::aws:policy/ReadOnlyAccess']\n"
+    manifests = load(tmp_path, f"kind: Role\nname: r\n{entries}{attached}")
+    assert validate_offline(manifests) == []
+    assert codes(validate_offline(manifests, partition="aws")) == ["RP209", "RM115"]
+
+
+def test_a_role_where_only_aws_makes_roles_is_refused(tmp_path: Path) -> None:
+    assert codes(validate_offline(load(tmp_path, role("r", "path: /aws-service-role/x/\n")))) == ["RC312"]
+
+
 def test_the_same_folder_declares_the_same_in_the_same_order(tmp_path: Path) -> None:
     texts = [role(name) for name in ["zebra", "ant", "mole"]]
     first, _ = declared(tmp_path, *texts)

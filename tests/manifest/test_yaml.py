@@ -171,6 +171,11 @@ def test_line_endings_of_windows_change_nothing() -> None:
     assert value("a: 1\r\nb:\r\n  - x\r\n") == {"a": 1, "b": ["x"]}
 
 
+@pytest.mark.parametrize("key", ["[a]", "{a: b}", "*x", "? [a]\n"])
+def test_a_key_that_is_no_text_is_refused(key: str) -> None:
+    assert "RM109" in {code for code, *_ in faults(f'{key} : 1\n"": 2\n')}
+
+
 def test_all_that_is_wrong_with_a_text_is_told_at_once() -> None:
     assert [code for code, *_ in faults("a: &x 1\na: ~\nb: .nan\nc: *x\n")] == [
         "RM105",

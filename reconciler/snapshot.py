@@ -49,7 +49,7 @@ IDS: Final[Mapping[str, str]] = {
     "UserDetailList": "UserId",
     "GroupDetailList": "GroupId",
     "RoleDetailList": "RoleId",
-    "Policies": "PolicyId",
+    "Policies": "Arn",
     "Roles": "RoleId",
 }
 SUMMARY_KEYS: Final[Mapping[str, str]] = {
@@ -91,6 +91,10 @@ class Quotas:
     versions_per_policy: int = 5
     roles_in_use: int = 0
     policies_in_use: int = 0
+
+
+# The largest that AWS grants, or gives to nobody: IAM itself refuses what is over the account's own.
+UNKNOWN_QUOTAS = Quotas(trust_policy_size=8192, attached_policies_per_role=25, roles=100_000, policies=100_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +146,13 @@ def read_snapshot(
     with _collector.held(), ThreadPoolExecutor(max_workers=THREADS) as pool:
         kinds = KINDS_WITH_POLICIES if with_policies else KINDS
         listed = pool.submit(_gather, iam.role_pages(), "ListRoles", on_page)
-        summary = pool.submit(iam.get_account_summary)
+        summary = pool.submit(_quotas, iam)
         known = {arn: pool.submit(_exists, iam, arn) for arn in sorted(set(aws_policies))}
         details = _gather(iam.authorization_pages(kinds), "GetAccountAuthorizationDetails", on_page)
         reading = _Reading(iam, details, listed.result(), pool)
         roles = reading.settled_roles()
         policies = reading.policies(sorted(set(policy_tags_of))) if with_policies else None
+        quotas, unread = summary.result()
         return Snapshot(
             account=caller.account,
             partition=caller.partition,
@@ -158,9 +163,9 @@ def read_snapshot(
             groups=reading.groups,
             policies=policies,
             known_policies={arn: exists.result() for arn, exists in known.items()},
-            quotas=_quotas(summary.result()),
+            quotas=quotas,
             calls=iam.calls,
-            remarks=tuple(_remarks(roles, policies or {})),
+            remarks=(*unread, *_remarks(roles, policies or {})),
         )
 
 
@@ -349,6 +354,9 @@ class _Reading:
             )
             for policy in bare
         }
+        nameless = [arn for arn, policy in found.items() if policy.policy_id is None]
+        for arn, facts in zip(nameless, self._pool.map(self._iam.get_policy, nameless), strict=True):
+            found[arn] = replace(found[arn], policy_id=facts.policy_id, tags=facts.tags)
         wanted = [arn for arn in tagged if arn in found]
         for arn, tags in zip(wanted, self._pool.map(self._tags, wanted), strict=True):
             found[arn] = replace(found[arn], tags=tags)
@@ -389,9 +397,19 @@ def _or_none(read: Callable[[], T]) -> T | None:
         raise
 
 
-def _quotas(summary: Mapping[str, int]) -> Quotas:
-    """Return the quotas under this program's names; where IAM does not tell one, AWS's default stands."""
-    return Quotas(**{name: summary[key] for name, key in SUMMARY_KEYS.items() if key in summary})
+def _quotas(iam: Iam) -> tuple[Quotas, tuple[Diagnostic, ...]]:
+    """Return the quotas under this program's names; where they may not be read none is enforced here, and that is said.
+
+    Where IAM does not tell one, AWS's default stands.
+    """
+    try:
+        summary = iam.get_account_summary()
+    except AwsError as error:
+        if error.kind not in {Kind.ACCESS_DENIED, Kind.OTHER}:
+            raise
+        told = replace(error.diagnostic, severity=Severity.WARNING, message=f"Quotas are unknown: {error.message}")
+        return UNKNOWN_QUOTAS, (told,)
+    return Quotas(**{name: summary[key] for name, key in SUMMARY_KEYS.items() if key in summary}), ()
 
 
 def _remarks(roles: Mapping[str, Role], policies: Mapping[str, ManagedPolicy]) -> Iterator[Diagnostic]:

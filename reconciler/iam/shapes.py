@@ -128,12 +128,12 @@ def policy_of(
     return ManagedPolicy(
         partition=partition,
         account=account,
-        name=detail["PolicyName"],
+        name=detail.get("PolicyName") or detail["Arn"].rpartition("/")[2],
         path=detail["Path"],
         policy=document(current.get("Document") or ""),
         description=detail.get("Description") or "",
         tags=None,
-        policy_id=detail["PolicyId"],
+        policy_id=detail.get("PolicyId"),
         versions=oldest_first(each["VersionId"] for each in versions),
         default_version=default,
     )

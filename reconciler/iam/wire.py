@@ -33,7 +33,7 @@ IDENTITIES: Mapping[str, tuple[str, ...]] = {
     "UserDetailList": ("UserName", "UserId", "Path"),
     "GroupDetailList": ("GroupName", "GroupId", "Path"),
     "RoleDetailList": ("RoleName", "RoleId", "Path"),
-    "Policies": ("PolicyName", "PolicyId", "Path", "Arn"),
+    "Policies": ("Path", "Arn"),  # an ARN has the name; some emulators leave out name and ID
     "Roles": ("RoleName", "RoleId", "Path"),
 }
 LISTS: Mapping[str, tuple[str, ...]] = {

@@ -10,11 +10,19 @@ from typing import Any
 import pytest
 
 from reconciler.iam import Aws, AwsError, Iam, Kind
-from reconciler.model.diagnostic import Code
+from reconciler.model.diagnostic import Code, Severity
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing, UniqueId
 from reconciler.sandbox import Account, Sandbox
-from reconciler.snapshot import Snapshot, confirm_absent, index_of, read_policy, read_role, read_snapshot
+from reconciler.snapshot import (
+    UNKNOWN_QUOTAS,
+    Snapshot,
+    confirm_absent,
+    index_of,
+    read_policy,
+    read_role,
+    read_snapshot,
+)
 from tests.iam.hostile import ACCOUNT, Answer, Hostile, identity, role_page
 from tests.iam.hostile import role as listed_role
 
@@ -232,7 +240,30 @@ def test_a_refusal_is_no_absence(account: Account, box: Sandbox, iam: Iam) -> No
     assert raised.value.kind is Kind.ACCESS_DENIED
 
 
-@pytest.mark.parametrize("call", ["ListRoles", "GetAccountAuthorizationDetails", "GetAccountSummary"])
+def test_quotas_that_may_not_be_read_are_left_to_iam_and_that_is_said(account: Account, box: Sandbox, iam: Iam) -> None:
+    account.seed_roles(3)
+    box.faults.deny("GetAccountSummary")
+    found = snapshot(iam)
+    assert len(found.roles) == 3
+    assert found.quotas == UNKNOWN_QUOTAS
+    assert [(told.code, told.severity) for told in found.remarks] == [(Code.RA403, Severity.WARNING)]
+
+
+def test_a_policy_listed_without_its_name_and_id_is_asked_for(
+    account: Account, iam: Iam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = account.create_policy("P", READ_ANY)
+    pages = list(iam.authorization_pages(["LocalManagedPolicy"]))
+    for page in pages:
+        for entry in page.lists.get("Policies", ()):
+            del entry["PolicyName"], entry["PolicyId"]  # type: ignore[attr-defined]  # as some emulators answer
+    monkeypatch.setattr(iam, "authorization_pages", lambda _kinds: iter(pages))
+    policy = (snapshot(iam).policies or {})[arn]
+    assert policy.name == "P"
+    assert policy.policy_id == iam.get_policy(arn).policy_id
+
+
+@pytest.mark.parametrize("call", ["ListRoles", "GetAccountAuthorizationDetails"])
 def test_what_cannot_be_read_whole_is_no_snapshot(call: str, account: Account, box: Sandbox, iam: Iam) -> None:
     account.seed_roles(3)
     box.faults.deny(call)

@@ -1,4 +1,4 @@
-"""What a document lets happen, compared: does one allow anything that another does not?
+"""Two documents, compared by what they let happen: whether one allows anything that the other does not.
 
 `widens(before, after)` errs on one side only: where it cannot prove that `after` stays within `before`, it says that it
 widens. The proof is by statement: each thing that `after` allows must be allowed by one statement of `before`, and
@@ -7,21 +7,30 @@ resource out of a statement's lists, under the statement's conditions; splitting
 
 A narrower condition is one with fewer values of a matching operator, or more values of a negated one, or one more
 condition: all conditions of a block must hold, one value of each suffices (IAM User Guide,
-reference_policies_multi-value-conditions).
+reference_policies_multi-value-conditions). Text with wildcards is compared in `pattern`.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from reconciler.model.policy import PolicyDocument, Resolve, canonical_statement, listed, unresolved
+from reconciler.model.pattern import arn_covers, disjoint, has_variable, pattern_covers, sealed
+from reconciler.model.policy import (
+    NEW_VERSION,
+    OLD_VERSION,
+    PolicyDocument,
+    Resolve,
+    canonical_statement,
+    listed,
+    unresolved,
+)
 
 _MOST_THINGS = 20_000
+_LIKE = {"StringEquals": "StringLike", "ArnEquals": "ArnLike", "ArnNotEquals": "ArnNotLike"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +42,27 @@ class Patterns:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of one operator, taken apart: `ForAllValues:StringLikeIfExists` is quantifier, name, and `if_exists`."""
+
+    quantifier: str
+    name: str
+    if_exists: bool
+    key: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """One statement, or one thing out of it: who may (or may not) do what, on what, when.
 
-    `principals` is None in an identity policy. A `NotPrincipal` makes a statement that only its equal covers.
+    `principals` is None in an identity policy. A `NotPrincipal` makes a statement that only its equal covers: `whole`.
     """
 
     principals: frozenset[tuple[str, str]] | None
     actions: Patterns
     resources: Patterns
-    conditions: frozenset[tuple[str, str, frozenset[str]]]
+    conditions: frozenset[Condition]
     whole: str = ""
 
 
@@ -75,52 +95,82 @@ def has_effect(document: PolicyDocument | None, effect: str) -> bool:
 def narrowed(
     before: PolicyDocument, after: PolicyDocument, *, partition: str, resolve: Resolve = unresolved
 ) -> PolicyDocument | None:
-    """Return a document that neither widens `before` nor `after`: what both allow, less what either denies.
+    """Return a document that widens neither `before` nor `after`: what both allow, less what either denies.
 
-    None where nothing is allowed by both. Principals of the result are spelled as in `after`; those that only `before`
-    denies come from there, so the caller takes the dead ones out first.
+    It may allow less than that, never more. None where nothing would stand in it, where it would be longer than both
+    (and so perhaps than IAM takes), and where the documents cannot be compared. Principals are spelled as in `after`;
+    those that only `before` denies come from there, so the caller takes the dead ones out first.
     """
-    if not _comparable(before) or not _comparable(after):
+    if not _comparable(before) or not _comparable(after) or not _read_variables_alike(before, after):
         return None
-    allowed_before, _ = _reaches(before, partition, resolve)
+    allowed, _ = _reaches(before, partition, resolve)
+    read_variables = _knows_variables(after)
+
+    def is_allowed(statement: Mapping[str, Any]) -> bool:
+        return not _exceeds([_reach(canonical_statement(statement, partition, resolve), read_variables)], allowed)
+
     allows = [
         kept
         for statement in after.raw_statements
         if statement.get("Effect") == "Allow"
-        for kept in _within(statement, allowed_before, partition, resolve)
+        for kept in _within(statement, is_allowed)
     ]
-    if not allows:
-        return None
-    denies = _all_denies(before, after, partition, resolve)
-    return PolicyDocument({"Version": _newer_version(before, after), "Statement": _distinct_sids([*allows, *denies])})
+    statements = _distinct_sids([*allows, *_all_denies(before, after, partition, resolve)])
+    common = PolicyDocument({"Version": _version_of(after), "Statement": statements})
+    return common if statements and common.size <= max(before.size, after.size) else None
 
 
 def _comparable(document: PolicyDocument | None) -> bool:
     return document is None or document.understood
 
 
-def _newer_version(before: PolicyDocument, after: PolicyDocument) -> str:
-    versions = [str(document.source["Version"]) for document in (after, before) if "Version" in document.source]
-    return versions[0] if versions else "2008-10-17"
+def _version_of(document: PolicyDocument) -> str:
+    return str(document.source.get("Version", OLD_VERSION)) if isinstance(document.source, Mapping) else OLD_VERSION
+
+
+def _knows_variables(document: PolicyDocument) -> bool:
+    """Tell whether `${...}` is a variable: only the newer version has them (reference_policies_variables)."""
+    return _version_of(document) == NEW_VERSION
+
+
+def _read_variables_alike(one: PolicyDocument, other: PolicyDocument) -> bool:
+    return _version_of(one) == _version_of(other) or "${" not in one.text + other.text
 
 
 def _within(
-    statement: Mapping[str, Any], allowed: list[Reach], partition: str, resolve: Resolve
+    statement: Mapping[str, Any], is_allowed: Callable[[Mapping[str, Any]], bool]
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the statement restricted to those of its principals that `allowed` covers already."""
-    principal = statement.get("Principal")
-    if not isinstance(principal, Mapping):
-        if not _exceeds([_reach(canonical_statement(statement, partition, resolve))], allowed):
-            yield statement
+    """Yield what of a statement is allowed: the whole, else principal by principal, action by action, and so on."""
+    if is_allowed(statement):
+        yield statement
         return
-    kept: dict[str, list[Any]] = {}
-    for key, values in principal.items():
-        for value in listed(values):
-            alone = {**statement, "Principal": {key: [value]}}
-            if not _exceeds([_reach(canonical_statement(alone, partition, resolve))], allowed):
-                kept.setdefault(key, []).append(value)
-    if kept:
-        yield {**statement, "Principal": kept}
+    for element in ("Principal", "Action", "Resource"):
+        parts = _parts(statement.get(element))
+        if len(parts) > 1:
+            kept = [part for part in parts if is_allowed({**statement, element: part})]
+            if kept:
+                yield {**statement, element: _joined(kept)}
+            for part in parts:
+                if part not in kept:
+                    yield from _within({**statement, element: part}, is_allowed)
+            return
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return the single values of a list, or the single principals of a `Principal`."""
+    if isinstance(value, Mapping):
+        return [{key: [item]} for key, items in value.items() for item in listed(items)]
+    return [] if value is None else listed(value)
+
+
+def _joined(parts: list[Any]) -> Any:
+    if not isinstance(parts[0], Mapping):
+        return parts
+    joined: dict[str, list[Any]] = {}
+    for part in parts:
+        for key, items in part.items():
+            joined.setdefault(key, []).extend(items)
+    return joined
 
 
 def _all_denies(
@@ -137,7 +187,7 @@ def _all_denies(
 def _distinct_sids(statements: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the statements with a `Sid` that stood before left out: IAM wants each only once."""
     seen: set[str] = set()
-    distinct = []
+    distinct: list[Mapping[str, Any]] = []
     for statement in statements:
         sid = statement.get("Sid")
         kept = {key: value for key, value in statement.items() if key != "Sid" or (sid and sid not in seen)}
@@ -150,32 +200,39 @@ def _reaches(document: PolicyDocument | None, partition: str, resolve: Resolve) 
     """Return what a document allows and what it denies."""
     allowed: list[Reach] = []
     denied: list[Reach] = []
-    version = None if document is None or isinstance(document.source, str) else document.source.get("Version")
     for raw in [] if document is None else document.raw_statements:
-        reach = _reach(canonical_statement(raw, partition, resolve), version=version)
+        read_variables = document is not None and _knows_variables(document)
+        reach = _reach(canonical_statement(raw, partition, resolve), read_variables)
         (denied if raw.get("Effect") == "Deny" else allowed).append(reach)
     return allowed, denied
 
 
-def _reach(statement: Mapping[str, Any], *, version: object = None) -> Reach:
+def _reach(statement: Mapping[str, Any], read_variables: bool) -> Reach:  # noqa: FBT001  of two kinds of text
     principal = statement.get("Principal")
-    opaque = "NotPrincipal" in statement
+    read = sealed if read_variables else str
     return Reach(
         principals=None if principal is None else frozenset((key, value) for key, value in principal),
-        actions=_patterns(statement, "Action"),
-        resources=_patterns(statement, "Resource"),
+        actions=_patterns(statement, "Action", str),
+        resources=_patterns(statement, "Resource", read),
         conditions=frozenset(
-            (operator, key, frozenset(values)) for operator, key, values in statement.get("Condition", [])
+            _condition(operator, key, frozenset(map(read, values)))
+            for operator, key, values in statement.get("Condition", [])
         ),
-        whole=f"{version}{statement}" if opaque else "",
+        whole=f"{read_variables}{statement}" if "NotPrincipal" in statement else "",
     )
 
 
-def _patterns(statement: Mapping[str, Any], element: str) -> Patterns:
+def _patterns(statement: Mapping[str, Any], element: str, read: Callable[[str], str]) -> Patterns:
     negation = f"Not{element}"
     if negation in statement:
-        return Patterns(tuple(statement[negation]), negated=True)
-    return Patterns(tuple(statement.get(element, ("*",))))
+        return Patterns(tuple(map(read, statement[negation])), negated=True)
+    return Patterns(tuple(map(read, statement.get(element, ("*",)))))
+
+
+def _condition(operator: str, key: str, values: frozenset[str]) -> Condition:
+    quantifier, _, rest = operator.rpartition(":")
+    name = rest.removesuffix("IfExists")
+    return Condition(quantifier, name, if_exists=name != rest, key=key, values=values)
 
 
 def _exceeds(things: list[Reach], bounds: list[Reach]) -> bool:
@@ -219,6 +276,8 @@ def _covers_principals(bound: frozenset[tuple[str, str]] | None, thing: frozense
 
 
 def _covers_patterns(bound: Patterns, thing: Patterns) -> bool:
+    if bound.negated and any(map(has_variable, bound.values)):
+        return bound == thing  # IAM lets such a statement fall where the request has no value for the variable
     match bound.negated, thing.negated:
         case False, False:
             return all(any(pattern_covers(wide, narrow) for wide in bound.values) for narrow in thing.values)
@@ -230,66 +289,37 @@ def _covers_patterns(bound: Patterns, thing: Patterns) -> bool:
             return "*" in bound.values
 
 
-def _implies(given: tuple[str, str, frozenset[str]], wanted: tuple[str, str, frozenset[str]]) -> bool:
+def _implies(given: Condition, wanted: Condition) -> bool:
     """Tell whether a request that meets the `given` condition always meets the `wanted` one."""
-    operator, key, values = given
-    if (operator, key) != wanted[:2]:
+    if (given.quantifier, given.key) != (wanted.quantifier, wanted.key):
         return False
-    if values == wanted[2]:
-        return True
-    name = operator.rpartition(":")[2].removesuffix("IfExists")
+    if given.if_exists and not wanted.if_exists:
+        return False
+    if given.name != wanted.name and _LIKE.get(given.name, given.name) != _LIKE.get(wanted.name, wanted.name):
+        return False
+    if (given.name, wanted.name) == ("StringLike", "StringEquals"):
+        return False
+    return _values_imply(wanted.name, given.values, wanted.values)
+
+
+def _values_imply(name: str, given: frozenset[str], wanted: frozenset[str]) -> bool:
     if "Not" in name:
-        return values >= wanted[2]
-    if name in {"StringLike", "ArnLike", "ArnEquals"}:
-        return all(any(pattern_covers(wide, narrow) for wide in wanted[2]) for narrow in values)
-    if name.startswith("Numeric") and (compared := _numeric_implies(name, values, wanted[2])) is not None:
-        return compared
-    return values <= wanted[2]
+        return given >= wanted
+    if given <= wanted:
+        return True
+    if name == "StringLike":
+        return all(any(pattern_covers(wide, narrow) for wide in wanted) for narrow in given)
+    if name in {"ArnLike", "ArnEquals"}:
+        return all(any(arn_covers(wide, narrow) for wide in wanted) for narrow in given)
+    return name.startswith("Numeric") and _bounds_imply(name, given, wanted)
 
 
-def _numeric_implies(name: str, given: frozenset[str], wanted: frozenset[str]) -> bool | None:
-    """Compare the bounds of `NumericLessThan` and its kin; None for other operators and for what is no number."""
+def _bounds_imply(name: str, given: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Compare the bounds of `NumericLessThan` and its kin."""
     try:
-        given_bounds, wanted_bounds = [float(value) for value in given], [float(value) for value in wanted]
-    except ValueError:
-        return None
-    if name.startswith("NumericLess"):
-        return max(given_bounds, default=0) <= max(wanted_bounds, default=0)
-    if name.startswith("NumericGreater"):
-        return min(given_bounds, default=0) >= min(wanted_bounds, default=0)
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = (
-        ".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern
-    )
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def pattern_covers(wide: str, narrow: str) -> bool:
-    """Tell whether everything that one pattern of `*` and `?` matches is matched by a wider one."""
-    return wide in ("*", narrow) or _compiled(wide).fullmatch(narrow) is not None
-
-
-def disjoint(one: str, other: str) -> bool:
-    """Tell whether no text matches both patterns, as far as their fixed beginnings and ends show."""
-    if not _has_wildcard(one):
-        return not pattern_covers(other, one) and one != other
-    if not _has_wildcard(other):
-        return not pattern_covers(one, other)
-    return _clash(_fixed_start(one), _fixed_start(other)) or _clash(_fixed_start(one[::-1]), _fixed_start(other[::-1]))
-
-
-def _has_wildcard(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern
-
-
-def _fixed_start(pattern: str) -> str:
-    return re.split(r"[*?]", pattern, maxsplit=1)[0]
-
-
-def _clash(one: str, other: str) -> bool:
-    shared = min(len(one), len(other))
-    return one[:shared] != other[:shared]
+        given_bounds, wanted_bounds = [Decimal(value) for value in given], [Decimal(value) for value in wanted]
+        if name.startswith("NumericLess"):
+            return max(given_bounds) <= max(wanted_bounds)
+        return name.startswith("NumericGreater") and min(given_bounds) >= min(wanted_bounds)
+    except (InvalidOperation, ValueError):
+        return False  # not a number, or no value at all

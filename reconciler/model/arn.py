@@ -1,8 +1,8 @@
 """Partitions, accounts and ARNs: the names that AWS gives to things.
 
 An ARN is `arn:partition:service:region:account:resource`. IAM is global, so its ARNs have no region:
-`arn:aws:iam::111122223333:role/path/name`. The partition (`aws`, `aws-cn`, `aws-us-gov`, ...) is never assumed: it comes
-from the credentials or from the ARN at hand (IAM User Guide, reference-arns).
+`arn:aws:iam::111122223333:role/path/name`. The partition (`aws`, `aws-cn`, `aws-us-gov`, ...) is never assumed: it
+comes from the credentials or from the ARN at hand (IAM User Guide, reference-arns).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 ACCOUNT_ID = re.compile(r"[0-9]{12}", re.ASCII)
+_PARTS = 6
 PARTITION = re.compile(r"aws(-[a-z0-9]+)*", re.ASCII)
 
 
@@ -53,8 +54,8 @@ class Arn:
 
 def parse_arn(text: str) -> Arn | None:
     """Return the parts of an ARN, or None where the text has not the form of one."""
-    parts = text.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn" or not PARTITION.fullmatch(parts[1]) or not parts[2] or not parts[5]:
+    parts = text.split(":", _PARTS - 1)
+    if len(parts) != _PARTS or parts[0] != "arn" or not PARTITION.fullmatch(parts[1]) or not parts[2] or not parts[5]:
         return None
     return Arn(*parts[1:])
 

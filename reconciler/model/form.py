@@ -1,8 +1,8 @@
 """An object taken apart by path: the form that is compared, digested and remembered.
 
 Paths are `trust`, `description`, `max_session_duration`, `permissions_boundary`, `tags`, `managed_policies` and
-`inline_policies/NAME` of a role, `policy`, `description` and `tags` of a managed policy. A form is a JSON value; documents
-are in canonical form. A path that an object has not (an inline policy, a boundary) is absent.
+`inline_policies/NAME` of a role, `policy`, `description` and `tags` of a managed policy. A form is a JSON value;
+documents are in canonical form. A path that an object has not (an inline policy, a boundary) is absent.
 """
 
 from __future__ import annotations

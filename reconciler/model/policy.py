@@ -5,14 +5,14 @@ differently. The canonical form unifies only spellings of which that is certain 
 reference_policies_elements and reference_policies_grammar):
 
 - a `Version` left out is `2008-10-17`; a single statement is a list of one; a single value is a list of one;
-- values in a list are a set: order and repetition do not count; statements are a multiset: a statement more or less does;
+- values in a list are a set: order and repetition do not count; statements are a multiset: one more or less does;
 - in `Principal`, twelve digits under `AWS` are that account's root ARN; a unique ID that lives is its ARN (IAM stores
   the one and shows the other);
 - booleans and numbers are their text, and the values of `Bool` and `Null` operators have no case;
 - actions and condition keys have no case; an empty `Sid` and an empty `Condition` are none.
 
-It never unifies service principals, `"*"` with `{"AWS": "*"}`, versions, operators (`StringLike` without a wildcard is not
-`StringEquals`), or what a wildcard covers. It is for comparing only: what is sent to IAM is what the author wrote.
+It never unifies service principals, `"*"` with `{"AWS": "*"}`, versions, operators (`StringLike` without a wildcard is
+not `StringEquals`), or what a wildcard covers. It is for comparing only: what is sent to IAM is what the author wrote.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def unresolved(value: str) -> str:
     return value
 
 
-_sorted_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode  # made once: it is called a lot
+# Made once: it is called a lot.
+_sorted_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 
 def compact(document: object) -> str:
@@ -128,7 +129,7 @@ class PolicyDocument:
 
     def _canonical(self, partition: str, resolve: Resolve) -> Json:
         if not self.understood:
-            return {"NotUnderstood": self.source}
+            return {"NotUnderstood": _sorted_text(self.source)}
         assert isinstance(self.source, Mapping)  # noqa: S101  understood says so; the type checker cannot see it
         statements = [canonical_statement(raw, partition, resolve) for raw in self.raw_statements]
         extra = {key: value for key, value in self.source.items() if key not in {"Version", "Statement"}}
@@ -140,9 +141,9 @@ class PolicyDocument:
 
     def same_meaning(self, other: PolicyDocument, partition: str = "aws", resolve: Resolve = unresolved) -> bool:
         """Tell whether both say the same, once living IDs are read as their ARNs."""
-        if self.source == other.source:
-            return True
-        return self.canonical(partition, resolve) == other.canonical(partition, resolve)
+        if self.source == other.source and _is_all_text(self.source):
+            return True  # the way that nearly all documents of a plan take
+        return _sorted_text(self.canonical(partition, resolve)) == _sorted_text(other.canonical(partition, resolve))
 
     def digest(self, partition: str = "aws", resolve: Resolve = unresolved) -> str:
         """Return `sha256:...` over the canonical form: equal exactly for documents that say the same."""
@@ -253,6 +254,15 @@ def _canonical_value(key: str, value: str, partition: str, resolve: Resolve) -> 
     return root_arn(partition, value) if is_account_id(value) else resolve(value)
 
 
+def _is_all_text(value: object) -> bool:
+    """Tell whether a JSON value is made of text alone, so that Python's `True == 1 == 1.0` is out of the question."""
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict | Mapping):
+        return all(map(_is_all_text, value.values()))
+    return isinstance(value, list | tuple) and all(map(_is_all_text, value))
+
+
 def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:
     effect = str(statement.get("Effect", ""))
     for element in _PRINCIPALS:
@@ -300,10 +310,13 @@ def _is_values(value: object) -> bool:
 
 
 def _is_principal(value: object) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict | Mapping) and all(_is_values(items) for items in value.values()))
+    return isinstance(value, str) or (
+        isinstance(value, dict | Mapping) and all(_is_values(items) for items in value.values())
+    )
 
 
 def _is_condition(value: object) -> bool:
     return isinstance(value, dict | Mapping) and all(
-        isinstance(keys, dict | Mapping) and all(_is_values(items) for items in keys.values()) for keys in value.values()
+        isinstance(keys, dict | Mapping) and all(_is_values(items) for items in keys.values())
+        for keys in value.values()
     )

@@ -224,11 +224,10 @@ class _Declaring:
                 yield from self._entry_problems(("trust", index), entry)
 
     def _policy_problems(self, path: Path, policy: str) -> Iterator[Problem]:
-        yield from self._case_problems(path, Kind.POLICY, policy)
-        arn = parse_arn(policy)
+        arn = parse_arn(policy) if ":" in policy else None
         if arn is None:
-            return
-        if arn.partition != self.names.partition:
+            yield from self._case_problems(path, Kind.POLICY, policy)
+        elif arn.partition != self.names.partition:
             yield Problem(path, Code.RM115, f"{policy} is not in the role's partition, {self.names.partition}.")
         elif arn.account not in {"aws", self.names.account} and self.names.account != NOWHERE:
             message = f"{policy} belongs to account {arn.account}; a role has policies of its own account or of AWS."

@@ -60,7 +60,9 @@ class Resolver:
 
     def near(self, kind: Kind, name: str) -> str | None:
         """Return the name that may have been meant: the same but for its case, where the name itself is nobody's."""
+        if ":" in name:
+            return None
         declared, living = self.declared.of(kind), self.living.of(kind)
-        if ":" in name or name in declared or name in living:
+        if name in declared or name in living:
             return None
         return next((known for known in (*declared, *living) if known.lower() == name.lower()), None)

@@ -7,11 +7,13 @@ issuers; access-analyzer-reference-policy-checks ("mismatched action for princip
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from reconciler.manifest.conditions import plain_operator
 from reconciler.manifest.document import refused, texts
 from reconciler.manifest.reading import Path, Problem, Value
+from reconciler.manifest.rules import NAME
 from reconciler.manifest.schema import describe, did_you_mean
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.diagnostic import Code, Severity
@@ -60,6 +62,8 @@ SHARED_ISSUERS: Mapping[str, str] = {
 }
 EVALUATING = frozenset({"StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 
+parse = lru_cache(maxsize=4096)(parse_principal)  # a few principals are trusted by many roles
+
 ASSUME = "sts:assumerole"
 ASSUME_WITH_SAML = "sts:assumerolewithsaml"
 ASSUME_WITH_WEB_IDENTITY = "sts:assumerolewithwebidentity"
@@ -88,11 +92,11 @@ def principal_problems(statement: Mapping[str, Value], partition: str | None = N
 
 def _parse(value: Value) -> Iterator[tuple[Path, str, Principal]]:
     if isinstance(value, str):
-        yield ("Principal",), value, parse_principal("", value)
+        yield ("Principal",), value, parse("", value)
     elif isinstance(value, Mapping):
         for key, items in value.items():
             for path, text in texts(items, ("Principal", key)):
-                yield path, text, parse_principal(key, text)
+                yield path, text, parse(key, text)
 
 
 def _shape_problems(value: Value) -> Iterator[Problem]:
@@ -138,6 +142,8 @@ def _one_problem(  # noqa: C901  one arm a kind of principal
                 yield Problem(path, Code.RP209, message)
         case Account(_) | WebIdentity(_):
             return
+        case User(arn) | Role(arn) if not NAME.fullmatch(arn.name):
+            yield unnamed_problem(path, arn)
         case User(arn) | Role(arn) | Session(arn) | FederatedUser(arn) | OidcProvider(arn) | SamlProvider(arn):
             yield from partition_problems(path, arn, partition)
         case _:
@@ -156,6 +162,11 @@ def unique_id_problem(path: Path, unique_id: str) -> Problem:
     """Return what to say of a unique ID where a principal is named."""
     message = f"{unique_id} is a unique ID: it would freeze what is an accident today."
     return Problem(path, Code.RP205, message, "Name the ARN of the user or role that is meant.")
+
+
+def unnamed_problem(path: Path, arn: Arn) -> Problem:
+    """Return what to say of an ARN that has no name where a name belongs."""
+    return Problem(path, Code.RP209, f"{arn} names no {arn.kind}: a name has letters, digits and +=,.@_- only.")
 
 
 def partition_problems(path: Path, arn: Arn, partition: str | None) -> Iterator[Problem]:
@@ -242,14 +253,13 @@ def _evaluates(block: Value, key: str) -> bool:
 
 def named_principal_problems(path: Path, kind: str, value: str) -> Iterator[Problem]:
     """Yield what is wrong with an ARN under `user:` or `role:` of a trust entry (`kind`); names are not judged here."""
-    principal = parse_principal("AWS", value)
+    principal = parse("AWS", value)
     match principal:
         case UniqueId(unique_id) | UniqueIdSession(unique_id):
             yield unique_id_problem(path, unique_id)
-        case User() if kind == "user":
-            return
-        case Role() if kind == "role":
-            return
+        case User(arn) | Role(arn) if arn.kind == kind:
+            if not NAME.fullmatch(arn.name):
+                yield unnamed_problem(path, arn)
         case Malformed(_, why) if parse_arn(value) is None or "wildcard" in why or "account" in why:
             yield Problem(path, Code.RP209, f'"{value}" is not a principal: {why}.', _remedy(why))
         case _:

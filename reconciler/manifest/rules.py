@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from reconciler.manifest.reading import Path, Problem
 from reconciler.manifest.schema import (
@@ -146,12 +147,20 @@ def policy_reference_problems(path: Path, policy: str) -> Iterator[Problem]:
     """Yield what is wrong with the ARN or the name of a managed policy."""
     if ":" not in policy and "/" not in policy:
         yield from name_problems(path, policy, POLICY_NAME_LENGTH)
-        return
-    arn = parse_arn(policy)
-    if arn is None or arn.service != "iam" or arn.kind != "policy" or not NAME.fullmatch(arn.name):
+    elif not is_policy_arn(policy):
         yield Problem(path, Code.RM115, f"{policy} is not the ARN of a managed policy.", _policy_arn_remedy(policy))
-    elif arn.region or not (arn.account == "aws" or is_account_id(arn.account)):
-        yield Problem(path, Code.RM115, f"{policy} names no account: twelve digits, or aws for AWS's own policies.")
+
+
+@lru_cache(maxsize=4096)  # a few policies are attached to many roles
+def is_policy_arn(text: str) -> bool:
+    """Tell whether a text is the ARN of a managed policy, of an account or of AWS."""
+    arn = parse_arn(text)
+    return (
+        arn is not None
+        and (arn.service, arn.region, arn.kind) == ("iam", "", "policy")
+        and NAME.fullmatch(arn.name) is not None
+        and (arn.account == "aws" or is_account_id(arn.account))
+    )
 
 
 def _policy_arn_remedy(policy: str) -> str:

@@ -48,7 +48,7 @@ from reconciler.manifest.schema import TrustEntry
 from reconciler.model.arn import Arn, is_account_id, parse_arn, root_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION
-from reconciler.model.principal import WEB_IDENTITIES
+from reconciler.model.principal import UNIQUE_ID, WEB_IDENTITIES
 
 Statement: TypeAlias = dict[str, Any]
 Condition: TypeAlias = dict[str, dict[str, Any]]
@@ -178,7 +178,7 @@ def _named_problems(values: Iterable[str], kind: Kind) -> Iterator[Problem]:
         if value in seen:
             yield Problem(path, Code.RM112, f"{value} is named twice in this entry.")
         seen.add(value)
-        if ":" in value or re.fullmatch(r"(?:AIDA|AROA)[A-Z0-9]{12,}", value):
+        if ":" in value or UNIQUE_ID.fullmatch(value):
             yield from named_principal_problems(path, kind, value)
         else:
             yield from name_problems(path, value, USER_NAME_LENGTH)

@@ -157,6 +157,11 @@ class Account:
         """Give a role a trust policy in stored form, past every check: what older rules let through."""
         self.state.tables.roles.put(replace(self.state.tables.roles.get(name), trust=document))
 
+    def mark_used(self, name: str, *, region: str = "us-east-1") -> None:
+        """Let a role have been used just now, as RoleLastUsed shows it."""
+        used = (self._box.clock(), region)
+        self.state.tables.roles.put(replace(self.state.tables.roles.get(name), last_used=used))
+
     def role_id(self, name: str) -> str:
         """`AROA...`."""
         return str(self.state.tables.roles.get(name).role_id)

@@ -113,10 +113,10 @@ class Sandbox:
         self._request_ids = Random(f"requests-{seed}")
         self.account(DEFAULT_ACCOUNT)
 
-    def account(self, account_id: str = DEFAULT_ACCOUNT) -> Account:
-        """An account, made at the first use."""
+    def account(self, account_id: str = DEFAULT_ACCOUNT, *, partition: str = "aws") -> Account:
+        """An account, made at the first use, then in this partition. ValueError when it has not twelve digits."""
         with self._lock:
-            self.world.account(account_id)
+            self.world.account(account_id, partition)
         return Account(self, account_id)
 
     def session(
@@ -127,7 +127,9 @@ class Sandbox:
         `caller` is the ARN, or `user/NAME`, or `role/NAME[/SESSION]`; None is the account's root. With `mfa`
         the caller has given a second factor. Clients made from the session with other keys are answered too.
         """
-        return make_session(self, self.credentials(account_id, caller, mfa=mfa))
+        credentials = self.credentials(account_id, caller, mfa=mfa)
+        region = cloudtrail.HOME.get(self.world.account(account_id).partition, "us-east-1")
+        return make_session(self, credentials, region=region)
 
     def credentials(
         self, account_id: str = DEFAULT_ACCOUNT, caller: str | None = None, *, mfa: bool = False

@@ -44,6 +44,7 @@ _OPERATOR: Final = re.compile(
     r"(?:IfExists)?|Null",
     re.IGNORECASE,
 )
+_LAST_OF_LATIN_1: Final = "\u00ff"
 _SYNTAX: Final = "Syntax errors in policy."
 _BAD_SID: Final = (
     "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
@@ -63,17 +64,17 @@ SHARED_ISSUERS: Final[dict[str, str]] = {
 Statement = dict[str, Any]
 
 
-def parse_trust(text: str, *, sts_wildcards: bool = True) -> Document:
+def parse_trust(text: str, *, sts_wildcards: bool = True, beyond_latin_1: bool = False) -> Document:
     """A trust policy, or MalformedPolicyDocument."""
-    document = _parse(text)
+    document = _parse(text, beyond_latin_1=beyond_latin_1)
     for statement in _checked_statements(document):
         _check_trust_statement(statement, sts_wildcards=sts_wildcards)
     return document
 
 
-def parse_permissions(text: str) -> Document:
+def parse_permissions(text: str, *, beyond_latin_1: bool = False) -> Document:
     """An inline or managed policy, or MalformedPolicyDocument."""
-    document = _parse(text)
+    document = _parse(text, beyond_latin_1=beyond_latin_1)
     statements = _checked_statements(document)
     if document.get("Version") != _VERSIONS[-1]:
         raise malformed("Policy document must be version 2012-10-17 or greater.")
@@ -87,12 +88,14 @@ def parse_permissions(text: str) -> Document:
 # --- the text ----------------------------------------------------------------------------------
 
 
-def _parse(text: str) -> dict[str, Any]:
+def _parse(text: str, *, beyond_latin_1: bool) -> dict[str, Any]:
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise malformed("This policy contains invalid Json") from None
     if not isinstance(document, dict):
+        raise malformed(_SYNTAX)
+    if "\\u" in text and not beyond_latin_1 and max(json.dumps(document, ensure_ascii=False)) > _LAST_OF_LATIN_1:
         raise malformed(_SYNTAX)
     return document
 

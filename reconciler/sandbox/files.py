@@ -173,8 +173,7 @@ def _accounts_of(raw: Raw) -> dict[str, Raw]:
 
 
 def _load_account(world: World, account_id: str, raw: Raw) -> AccountState:
-    state = world.fresh_account(account_id)
-    state.partition = raw.get("Partition", "aws")
+    state = world.fresh_account(account_id, str(raw.get("Partition", "aws")))
     state.quotas.set(raw.get("Quotas", {}))
     tables = state.tables
     _add(tables.groups, map(_group, _items(raw, "GroupDetailList")))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.callers import Credentials
 
 
-def make_session(box: Sandbox, credentials: Credentials) -> boto3.Session:
+def make_session(box: Sandbox, credentials: Credentials, *, region: str) -> boto3.Session:
     """A session with these keys whose clients never leave the process."""
     core = botocore.session.get_session()
     core.register_component("data_loader", _models())
@@ -35,7 +35,7 @@ def make_session(box: Sandbox, credentials: Credentials) -> boto3.Session:
         aws_access_key_id=credentials.access_key_id,
         aws_secret_access_key=credentials.secret_access_key,
         aws_session_token=credentials.session_token,
-        region_name="us-east-1",
+        region_name=region,
     )
     hook(box, session)
     return session

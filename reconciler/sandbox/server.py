@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from reconciler.sandbox import control
 from reconciler.sandbox.http import LostReplyError, Reply, Request
+from reconciler.sandbox.world import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,6 +39,16 @@ class Server:
         self.host, self.port = host, int(self._http.server_address[1])
         self.url = f"http://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which any AWS tool talks to this server."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": DEFAULT_ACCOUNT,
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
 
     def __enter__(self) -> Self:
         self._thread.start()

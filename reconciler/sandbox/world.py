@@ -39,6 +39,10 @@ class Switches:
     providers_checked  a Federated provider ARN must exist when a trust policy is saved
     omitted_resets     UpdateRole resets what it is not given (the API text; recorded: it does not)
     absent_boundary_ok DeleteRolePermissionsBoundary with none set succeeds; False: NoSuchEntity
+    beyond_latin_1     a document may hold characters beyond Latin-1 as JSON escapes
+    all_aws_policies   GetAccountAuthorizationDetails without a filter lists all of AWS's policies;
+                       False: those in use
+    shuffled           lists of principals come in another order on each read
     """
 
     foreign_accounts: bool = True
@@ -49,6 +53,8 @@ class Switches:
     providers_checked: bool = False
     omitted_resets: bool = False
     absent_boundary_ok: bool = False
+    beyond_latin_1: bool = False
+    all_aws_policies: bool = False
     shuffled: bool = True
 
 
@@ -106,18 +112,18 @@ class World:
         self._quotas = dict(quotas)
         self._owners: dict[str, AccountState] = {}
 
-    def account(self, account_id: str) -> AccountState:
+    def account(self, account_id: str, partition: str = "aws") -> AccountState:
         """The account with this ID, made at the first use. ValueError when it is not twelve digits."""
         state = self.accounts.get(account_id)
         if state is None:
-            state = self.accounts[account_id] = self.fresh_account(account_id)
+            state = self.accounts[account_id] = self.fresh_account(account_id, partition)
         return state
 
-    def fresh_account(self, account_id: str) -> AccountState:
+    def fresh_account(self, account_id: str, partition: str = "aws") -> AccountState:
         """An empty account that is not in the world yet."""
         if not _ACCOUNT_ID.fullmatch(account_id):
             raise ValueError(f"an account ID has twelve digits: {account_id!r}")
-        return AccountState(account_id=account_id, quotas=Quotas(self._quotas))
+        return AccountState(account_id=account_id, partition=partition, quotas=Quotas(self._quotas))
 
     def install(self, state: AccountState) -> None:
         """Put a whole account in, in place of the one with its ID."""

@@ -166,6 +166,17 @@ def test_a_role_that_does_not_exist_is_refused_in_the_same_words(strict: Sandbox
     assert refused(sts_of(strict).assume_role, RoleArn=arn, RoleSessionName="me").code == "AccessDenied"
 
 
+@fact("When a role is assumed, the case of its name counts", source="IAM User Guide, reference_iam-quotas")
+@fact("Session name 2 to 64, external ID 2 to 1,224, at least 900 seconds", source="botocore, model of STS")
+def test_a_role_is_assumed_by_its_exact_name_and_within_limits(strict: Sandbox) -> None:
+    arn = trust_alice(strict.account())
+    assume = sts_of(strict).assume_role
+    assert refused(assume, RoleArn=arn.replace("/r", "/R"), RoleSessionName="me").code == "AccessDenied"
+    assert "'roleSessionName'" in refused(assume, RoleArn=arn, RoleSessionName="x" * 65).message
+    assert "'externalId'" in refused(assume, RoleArn=arn, RoleSessionName="me", ExternalId="x" * 1225).message
+    assert "'durationSeconds'" in refused(assume, RoleArn=arn, RoleSessionName="me", DurationSeconds=43_201).message
+
+
 @fact("Account root in the same account: an identity policy is needed too", source=LOGIC)
 def test_a_trusted_account_still_has_to_let_its_user(strict: Sandbox) -> None:
     account = strict.account()

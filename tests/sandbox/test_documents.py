@@ -204,6 +204,17 @@ def test_a_document_beyond_latin_1_is_a_validation_error(iam: IAMClient) -> None
     assert "assumeRolePolicyDocument" in refusal.message
 
 
+@pytest.mark.parametrize("fine", [True, False])
+@fact("What IAM does with \\u escapes beyond Latin-1 is not known", source="uncertain U14", level="uncertain")
+def test_an_escape_beyond_latin_1_is_treated_as_the_switch_says(fine: bool) -> None:  # noqa: FBT001 - a parameter
+    iam = Sandbox(switches=Switches(beyond_latin_1=fine)).session().client("iam")
+    document = text(with_statement(Condition={"StringEquals": {"sts:ExternalId": "日本"}}))
+    if fine:
+        assert taken(iam, document)["Statement"][0]["Condition"] == {"StringEquals": {"sts:ExternalId": "日本"}}
+    else:
+        assert told(iam, document) == "Syntax errors in policy."
+
+
 # --- shared issuers ------------------------------------------------------------------------------
 
 GITHUB = "token.actions.githubusercontent.com"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.sandbox import Account
+from reconciler.sandbox import Account, Sandbox
 from tests.sandbox.facts import fact
 from tests.sandbox.situation import READ, refused, text, with_statement
 
@@ -254,3 +254,42 @@ def test_a_description_with_awkward_characters_comes_back(iam: IAMClient) -> Non
     said = "a & b <c> \"d\" 'e'\tf\r\ng ÿ"
     iam.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST, Description=said)
     assert iam.get_role(RoleName="r")["Role"]["Description"] == said
+
+
+@fact("RoleLastUsed: date and region of the last use", source=MODEL)
+def test_assuming_a_role_shows_as_its_last_use(iam: IAMClient, account: Account, sandbox: Sandbox) -> None:
+    account.create_role("r")
+    sandbox.session().client("sts").assume_role(RoleArn=account.role_arn("r"), RoleSessionName="me")
+    used: Any = {"LastUsedDate": datetime(2026, 11, 24, 10, 0, tzinfo=UTC), "Region": "us-east-1"}
+    assert iam.get_role(RoleName="r")["Role"]["RoleLastUsed"] == used
+    account.create_role("other")
+    account.mark_used("other", region="eu-central-1")
+    assert iam.get_role(RoleName="other")["Role"]["RoleLastUsed"]["Region"] == "eu-central-1"
+
+
+@fact("Without a name GetUser is about the caller", source="GetUser")
+def test_a_user_can_ask_for_itself(sandbox: Sandbox, account: Account) -> None:
+    account.create_user("alice")
+    assert sandbox.session(caller="user/alice").client("iam").get_user()["User"]["UserName"] == "alice"
+    root = sandbox.session().client("iam")
+    assert refused(root.get_user).message == "Must specify userName when calling with non-User credentials"
+
+
+@fact("Partitions have ARNs and endpoints of their own", source="botocore, endpoint-rule-set-1.json")
+def test_an_account_of_another_partition_speaks_of_it_in_every_arn(sandbox: Sandbox) -> None:
+    china = sandbox.account("777788889999", partition="aws-cn")
+    arn = china.create_user("alice")
+    assert arn == "arn:aws-cn:iam::777788889999:user/alice"
+    session = sandbox.session("777788889999")
+    iam, trust = session.client("iam"), with_statement(Principal={"AWS": arn})
+    assert iam.meta.endpoint_url == "https://iam.cn-north-1.amazonaws.com.cn"
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=text(trust))
+    assert iam.get_role(RoleName="r")["Role"]["Arn"] == "arn:aws-cn:iam::777788889999:role/r"
+    iam.attach_role_policy(RoleName="r", PolicyArn="arn:aws-cn:iam::aws:policy/ReadOnlyAccess")
+    assert session.client("sts").get_caller_identity()["Arn"] == "arn:aws-cn:iam::777788889999:root"
+
+
+@fact("Role waiters prove one read of the control plane", source="botocore, waiters-2.json")
+def test_a_waiter_is_content_with_a_role_that_is_there(iam: IAMClient, account: Account) -> None:
+    account.create_role("r")
+    iam.get_waiter("role_exists").wait(RoleName="r")

@@ -41,7 +41,7 @@ def _group(call: Call) -> Group:
 
 def _put_inline(kind: _Kind, call: Call) -> Result:
     holder, name, text = kind.editable(call), call.text("PolicyName"), call.text("PolicyDocument")
-    documents.parse_permissions(text)
+    documents.parse_permissions(text, beyond_latin_1=call.world.switches.beyond_latin_1)
     inline = {**holder.inline, name: text}
     call.quotas.check_inline(
         f"{kind.noun}PolicySizeQuota", texts=list(inline.values()), kind=kind.noun.lower(), owner=holder.name

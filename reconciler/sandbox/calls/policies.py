@@ -107,7 +107,7 @@ def _create_policy(call: Call) -> Result:
 
 def _check_document(call: Call, text: str) -> None:
     call.quotas.check_size("PolicySizeQuota", text=text, label="PolicySize")
-    documents.parse_permissions(text)
+    documents.parse_permissions(text, beyond_latin_1=call.world.switches.beyond_latin_1)
 
 
 def _get_policy(call: Call) -> Result:
@@ -155,6 +155,8 @@ def _create_policy_version(call: Call) -> Result:
     if len(policy.versions) >= limit:
         advice = "Before you create a new version, you must delete an existing version."
         raise IamError("LimitExceeded", f"A managed policy can have up to {limit} versions. {advice}")
+    in_use = sum(len(other.versions) for other in call.tables.policies)
+    call.quotas.check_count("PolicyVersionsInUseQuota", held=in_use)
     version = PolicyVersion(version_id=f"v{policy.next_version}", document=text, created=call.now)
     policy = replace(policy, versions=(*policy.versions, version), next_version=policy.next_version + 1)
     if call.params.get("SetAsDefault"):

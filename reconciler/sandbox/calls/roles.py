@@ -48,7 +48,8 @@ def editable(call: Call) -> Role:
 
 def _trust(call: Call, text: str) -> Document:
     call.quotas.check_size("AssumeRolePolicySizeQuota", text=text, label="ACLSizePerRole")
-    parsed = documents.parse_trust(text, sts_wildcards=call.world.switches.sts_wildcards)
+    switches = call.world.switches
+    parsed = documents.parse_trust(text, sts_wildcards=switches.sts_wildcards, beyond_latin_1=switches.beyond_latin_1)
     return principals.save(parsed, world=call.world, account=call.account)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from reconciler.sandbox import documents, principals
 from reconciler.sandbox.callers import Caller, Credentials, SessionCaller, UserCaller
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import lookup
+from reconciler.sandbox.cloudtrail import HOME
 from reconciler.sandbox.entities import Role
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.world import AccountState, Call, World
@@ -97,6 +99,7 @@ def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Resu
         tags=tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ())),
     )
     issued = issue(call.world, caller, seconds=duration)
+    owner.tables.roles.put(replace(role, last_used=(call.now, HOME.get(owner.partition, "us-east-1"))))
     return {
         "Credentials": _credentials_view(issued),
         "AssumedRoleUser": {
@@ -109,7 +112,7 @@ def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Resu
 def _session_policies(call: Call, owner: AccountState) -> tuple[str, ...]:
     inline = [call.text("Policy")] if "Policy" in call.params else []
     for text in inline:
-        documents.parse_permissions(text)
+        documents.parse_permissions(text, beyond_latin_1=call.world.switches.beyond_latin_1)
     found = [lookup(owner.tables, entry["arn"]) for entry in call.params.get("PolicyArns", ())]
     return (*inline, *(policy.document for policy in found if policy))
 

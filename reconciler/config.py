@@ -64,7 +64,7 @@ Selector: TypeAlias = Annotated[str, AfterValidator(_is_selector)]
 class _Table(BaseModel):
     """A table of which every key is known, with values of exactly their types."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class AccountConfig(_Table):

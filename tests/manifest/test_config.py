@@ -57,7 +57,7 @@ def test_all_that_the_file_can_say_arrives(tmp_path: Path) -> None:
     account = config.accounts["111122223333"]
     assert (config.manifests, config.state) == ("roles", "s3://bucket/prefix")
     assert (account.name, account.external_id, account.tags) == ("production", "abc", {"stage": "prod"})
-    assert config.approvals == Approvals(hold=["delete", "broaden"], pass_=["adopt"])
+    assert config.approvals == Approvals.model_validate({"hold": ["delete", "broaden"], "pass": ["adopt"]})
     assert config.limits == Limits(delete_fraction=0.5, delete_minimum=3)
     assert (config.ignore.roles, config.ignore.tags) == (["stacksets-exec-*"], ["cost-center"])
     assert (config.rollout.waves, config.rollout.stop_after_failures) == ([["stage=dev"], ["stage=prod"]], 3)
@@ -114,6 +114,7 @@ def test_an_unknown_key_is_refused_with_the_one_that_may_be_meant(tmp_path: Path
         ("[accounts.111122223333]\ntags = {n = 1}", 2),
         ('[approvals]\nhold = ["everything"]', 2),
         ('[approvals]\nhold = ["delete"]\npass = ["delete"]', 1),
+        ("[approvals]\npass_ = []", 2),
         ("[limits]\ndelete_fraction = 1.5", 2),
         ('[limits]\ndelete_minimum = "10"', 2),
         ("[limits]\ndelete_minimum = -1", 2),

@@ -1,8 +1,8 @@
 """The joint between the rooms: which accounts, in which order, with what at hand.
 
-Each function here is one command without its words: it loads the manifests, connects, reads each account, and hands what it
-found to the rooms that decide. Accounts are worked one after another. Bad manifests end everything before anything is read;
-an account that cannot be worked is reported beside the others, which go on.
+Each function here is one command without its words: it loads the manifests, connects, reads each account, and hands
+what it found to the rooms that decide. Accounts are worked one after another. Bad manifests end everything before
+anything is read; an account that cannot be worked is reported beside the others, which go on.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from reconciler.config import AccountConfig, Config
 from reconciler.iam import Aws, Caller, Iam
@@ -186,7 +186,7 @@ class DriftRun:
 
 
 def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
-    """Return all that can be known to be wrong with the manifests without AWS; `paths` limits what is told, not read."""
+    """Return what can be known to be wrong with the manifests without AWS; `paths` limits what is told, not read."""
     manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
     default = settings.account
     told = validate_offline(manifests, default_account=default)
@@ -228,58 +228,24 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
     A plan file, a fingerprint that fits and a `confirm` that says yes are reviews: nothing is held then. Without any of
     them what needs an approval is held. `shown` is given the plan before anything is written.
     """
-    from reconciler.apply import Means, apply as carry_out  # noqa: PLC0415  a plan needs none of it
-
     saved = _saved_plans(plan_file)
     watch = progress or Silent()
     with _Work(settings, choices, watch, read_only=False, saved=saved) as work, ExitStack() as locks:
         _require_first_use(settings, choices, work)
-        for one in work.accounts:
-            work.lock(one, locks, operation="apply", timeout=lock_timeout)
+        work.lock_all(locks, operation="apply", timeout=lock_timeout)
         readings = work.read_all()
-        plans = [
-            AccountPlan(account=one.id, name=one.name, plan=saved[one.id], error=work.errors.get(one.id, ()))
-            if saved is not None
-            else work.plan(one, readings)
-            for one in work.accounts
-        ]
+        plans = [work.plan(one, readings) if saved is None else work.saved_plan(one, readings) for one in work.accounts]
         run = _plan_run(plans, fleet=work.fleet)
         if shown is not None:
             shown(run)
         _refuse_unless_expected(run, expect=expect, strict=strict)
         reviewed = saved is not None or expect is not None
         if confirm is not None and not reviewed:
-            if _nothing_to_ask(run):
-                reviewed = True
-            elif not confirm(run):
+            if not (_nothing_to_ask(run) or confirm(run)):
                 return ApplyRun(accounts=(), fleet=run.fleet, fingerprint=run.fingerprint, declined=True)
             reviewed = True
-        done = []
-        for planned in plans:
-            result = None
-            if planned.plan is not None and planned.account in readings:
-                reading = readings[planned.account]
-                means = Means(
-                    iam=reading.iam,
-                    store=work.store,
-                    clock=settings.now,
-                    monotonic=settings.monotonic,
-                    sleep=settings.sleep,
-                    watch=watch,
-                    interrupted=interrupted,
-                    random=settings.randomness,
-                    parallelism=parallelism,
-                    reviewed=reviewed,
-                    settle=settle,
-                    settings=_remembered_settings(settings),
-                )
-                observed = reading.observed
-                result = carry_out(planned.plan, state=observed, index=work.index(readings), means=means)
-            done.append(
-                AccountApply(
-                    account=planned.account, name=planned.name, plan=planned.plan, result=result, error=planned.error
-                )
-            )
+        how = _How(watch=watch, interrupted=interrupted, parallelism=parallelism, reviewed=reviewed, settle=settle)
+        done = [work.carry_out(planned, readings, how) for planned in plans]
         return ApplyRun(accounts=tuple(done), fleet=run.fleet, fingerprint=run.fingerprint)
 
 
@@ -299,12 +265,11 @@ def drift(
 
     with _Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
         excuses: dict[str, Diagnostic] = {}
-        if record:
-            for one in work.accounts:
-                try:
-                    work.lock(one, locks, operation="drift", timeout=lock_timeout)
-                except ReconcilerError as error:
-                    excuses[one.id] = _not_updated(error)
+        for one in work.accounts if record else ():
+            try:
+                work.lock(one, locks, operation="drift", timeout=lock_timeout)
+            except ReconcilerError as error:
+                excuses[one.id] = _not_updated(error)
         readings = work.read_all()
         reports = []
         for one in work.accounts:
@@ -346,6 +311,11 @@ class _Account:
     name: str | None
     config: AccountConfig | None
 
+    @property
+    def is_assumed(self) -> bool:
+        """Tell whether a role leads there."""
+        return self.config is not None and self.config.role_arn is not None
+
 
 @dataclass(kw_only=True)
 class _Reading:
@@ -357,6 +327,17 @@ class _Reading:
     snapshot: Snapshot
     state: State
     observed: State
+
+
+@dataclass(frozen=True, kw_only=True)
+class _How:
+    """How a plan is to be carried out: what the user chose, and who is told."""
+
+    watch: Progress
+    interrupted: Callable[[], bool]
+    parallelism: int
+    reviewed: bool
+    settle: float
 
 
 class _Work:
@@ -380,7 +361,7 @@ class _Work:
         self.errors: dict[str, tuple[Diagnostic, ...]] = {}
         self.store = store_of(settings)
 
-    def __enter__(self) -> _Work:
+    def __enter__(self) -> Self:
         """Load the manifests and find out which accounts there are; raises ReconcilerError for what ends everything."""
         settings = self._settings
         if not self._choices.destroy and self._saved is None:
@@ -424,12 +405,12 @@ class _Work:
             return self._planned(found)
         wanted = self._settings.account
         if wanted is None:
-            return list(found.values())
+            return [found[account] for account in sorted(found)]
         if wanted not in found:
             raise ReconcilerError(
                 Diagnostic(
                     Code.RM113,
-                    f"--account {wanted} is neither the account of the credentials ({self._home.account}) nor configured.",
+                    f"--account {wanted} is neither that of the credentials ({self._home.account}) nor configured.",
                     help=f"Add [accounts.{wanted}] to reconciler.toml, or use credentials of that account.",
                 )
             )
@@ -437,6 +418,7 @@ class _Work:
 
     def _planned(self, found: Mapping[str, _Account]) -> list[_Account]:
         """Return the accounts of the saved plans; RA408 for one that cannot be reached from here."""
+        found = {self._home.account: _Account(id=self._home.account, name=None, config=None), **found}
         for account in self._saved or {}:
             if account not in found:
                 raise ReconcilerError(
@@ -446,7 +428,7 @@ class _Work:
                         help="Use credentials of that account, or configure it in reconciler.toml.",
                     )
                 )
-        return [found[account] for account in self._saved or {}]
+        return [found[account] for account in sorted(self._saved or {})]
 
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""
@@ -490,6 +472,19 @@ class _Work:
             )
         )
 
+    def has_state(self, account: _Account) -> bool:
+        """Tell whether an account has a state, be it one that cannot be read."""
+        try:
+            return self.store.read(account.id).exists
+        except ReconcilerError:
+            return True  # what is wrong with it is told where it is read
+
+    def lock_all(self, locks: ExitStack, *, operation: str, timeout: float) -> None:
+        """Hold the states of all accounts, in the order of their IDs, so that two runs never wait for each other."""
+        for one in self.accounts:
+            with self._beside_the_others(one):
+                self.lock(one, locks, operation=operation, timeout=timeout)
+
     def read_all(self) -> dict[str, _Reading]:
         """Return every account that can be read; what was wrong with the others is in `errors`.
 
@@ -497,13 +492,20 @@ class _Work:
         """
         readings = {}
         for one in self.accounts:
-            try:
-                readings[one.id] = self._read(one)
-            except ReconcilerError as error:
-                if not self.fleet:
-                    raise
-                self.errors[one.id] = error.diagnostics
+            if one.id not in self.errors:
+                with self._beside_the_others(one):
+                    readings[one.id] = self._read(one)
         return readings
+
+    @contextmanager
+    def _beside_the_others(self, account: _Account) -> Iterator[None]:
+        """Keep what is wrong with one account of a fleet from the others."""
+        try:
+            yield
+        except ReconcilerError as error:
+            if not self.fleet:
+                raise
+            self.errors[account.id] = error.diagnostics
 
     def _read(self, account: _Account) -> _Reading:
         config = account.config
@@ -582,10 +584,47 @@ class _Work:
         told = [*self._said_beforehand(world), *_warnings(self._manifests.diagnostics), *reading.snapshot.remarks]
         return AccountPlan(account=account.id, name=account.name, plan=replace(made, warnings=(*told, *made.warnings)))
 
+    def saved_plan(self, account: _Account, readings: Mapping[str, _Reading]) -> AccountPlan:
+        """Return the plan of an account as it was saved, or why it cannot be carried out."""
+        assert self._saved is not None  # noqa: S101  only asked for where there are some
+        if account.id not in readings:
+            return AccountPlan(account=account.id, name=account.name, error=self.errors[account.id])
+        return AccountPlan(account=account.id, name=account.name, plan=self._saved[account.id])
+
+    def carry_out(self, planned: AccountPlan, readings: Mapping[str, _Reading], how: _How) -> AccountApply:
+        """Return what became of the plan of one account."""
+        from reconciler import apply  # noqa: PLC0415  a plan needs none of it
+
+        if planned.plan is None:
+            return AccountApply(account=planned.account, name=planned.name, error=planned.error)
+        reading, settings = readings[planned.account], self._settings
+        means = apply.Means(
+            iam=reading.iam,
+            store=self.store,
+            clock=settings.now,
+            monotonic=settings.monotonic,
+            sleep=settings.sleep,
+            watch=how.watch,
+            interrupted=how.interrupted,
+            random=settings.randomness,
+            parallelism=how.parallelism,
+            reviewed=how.reviewed,
+            settle=how.settle,
+            settings=_remembered_settings(settings),
+        )
+        result = apply.apply(
+            planned.plan,
+            state=_begun_with(reading.observed, planned.plan),
+            index=self.index(readings),
+            means=means,
+            live=None if self._saved is None else _by_address(reading.snapshot),
+        )
+        return AccountApply(account=planned.account, name=planned.name, plan=planned.plan, result=result)
+
     def calls(self, reading: _Reading) -> dict[str, int]:
-        """Return the requests answered for an account, those of finding out who is asking included."""
+        """Return the requests answered for an account; that of finding out who is asking counts once for all."""
         counted = dict(reading.iam.calls)
-        if reading.account.config is not None and reading.account.config.role_arn is not None:
+        if reading.account is self.accounts[0] and all(one.is_assumed for one in self.accounts):
             for call, count in self._aws.calls.items():
                 counted[call] = counted.get(call, 0) + count
         return dict(sorted(counted.items()))
@@ -622,13 +661,13 @@ class _Work:
         return frozenset(addresses)
 
     def _said_beforehand(self, world: World) -> Iterator[Diagnostic]:
-        """Yield what is said at every plan: that there is no state yet, that other settings hold than at the last apply."""
+        """Yield what is said at every plan: that there is no state yet, that other settings hold than before."""
         if not world.state.exists and any(address in world.live for address in world.desired.objects):
             yield Diagnostic(
                 Code.RS507,
                 f"There is no state of account {world.snapshot.account} in {self._settings.state} yet.",
                 severity=Severity.WARNING,
-                help="Right at first use: what is declared and there is imported. Otherwise look for the state that was kept.",
+                help="Right at first use: what is declared and there is imported. Otherwise look for the old state.",
             )
         before, now = world.state.settings, _remembered_settings(self._settings)
         for name in sorted(now) if before else ():
@@ -674,7 +713,7 @@ def _require_first_use(settings: Settings, choices: Choices, work: _Work) -> Non
     """Raise RS508 where a scheduled run finds no state: lost, more likely than new."""
     if not os.environ.get("CI") or choices.first_use:
         return
-    missing = [one.id for one in work.accounts if not work.store.read(one.id).exists]
+    missing = [one.id for one in work.accounts if not work.has_state(one)]
     _raise_errors(
         [
             Diagnostic(
@@ -759,6 +798,16 @@ def _names(snapshot: Snapshot) -> Names:
     )
 
 
+def _begun_with(state: State, plan: Plan) -> State:
+    """Return the state to begin with: where there is none yet, its lineage is the one that the plan was made with."""
+    return state if state.exists or not plan.lineage else replace(state, lineage=plan.lineage)
+
+
+def _by_address(snapshot: Snapshot) -> dict[str, Role | ManagedPolicy]:
+    values: list[Role | ManagedPolicy] = [*snapshot.roles.values(), *(snapshot.policies or {}).values()]
+    return {value.address: value for value in values}
+
+
 def _policies_matter(documents: Sequence[Any], state: State, saved: Mapping[str, Plan] | None) -> bool:
     """Tell whether customer managed policies have to be read: where one is declared, owned or referred to."""
     if saved is not None or any(address.startswith("managed_policy/") for address in state.objects):
@@ -779,20 +828,28 @@ def _with_what_is_missing(snapshot: Snapshot, state: State, iam: Iam) -> Snapsho
     Absence from a list is no proof: pages may shift while they are read.
     """
     roles, policies = dict(snapshot.roles), dict(snapshot.policies or {})
-    for address, owned in state.objects.items():
+    for address in {*state.objects, *state.intents}:
         kind, _, name = address.partition("/")
-        found: Role | ManagedPolicy | None
         if kind == "role" and name not in roles:
-            found = confirm_absent(iam, name)
-            if found is not None:
-                roles[found.name] = found
-        elif kind == "managed_policy" and owned.arn not in policies:
-            found = or_none(lambda arn=owned.arn: read_policy(iam, arn))  # type: ignore[misc]  # bound now
-            if found is not None:
-                policies[found.arn] = found
+            role = confirm_absent(iam, name)
+            roles |= {} if role is None else {role.name: role}
+    for address, owned in state.objects.items():
+        if address.startswith("managed_policy/") and owned.arn not in policies:
+            policy = or_none(partial(read_policy, iam, owned.arn))
+            policies |= {} if policy is None else {policy.arn: _with_uses(policy, roles.values())}
     if len(roles) == len(snapshot.roles) and len(policies) == len(snapshot.policies or {}):
         return snapshot
-    return replace(snapshot, roles=roles, policies=policies if policies else snapshot.policies)
+    return replace(snapshot, roles=roles, policies=policies or snapshot.policies)
+
+
+def _with_uses(policy: ManagedPolicy, roles: Iterable[Role]) -> ManagedPolicy:
+    """Return the policy with the roles that it is attached to, or bounds."""
+    held = list(roles)
+    return replace(
+        policy,
+        attached_to=frozenset(role.address for role in held if policy.arn in role.managed_policies),
+        boundary_of=frozenset(role.address for role in held if policy.arn == role.permissions_boundary),
+    )
 
 
 def _with_aws_policies(reading: _Reading, desired: Desired) -> Snapshot:
@@ -810,32 +867,7 @@ def _with_aws_policies(reading: _Reading, desired: Desired) -> Snapshot:
             }
     wanted -= snapshot.known_policies.keys()
     bounded = {role.permissions_boundary for role in snapshot.roles.values()}
-    found = {
-        arn: or_none(lambda arn=arn: reading.iam.get_policy(arn)) is not None  # type: ignore[misc]  # bound now
-        for arn in sorted(wanted - bounded)
-    }
+    found = {arn: or_none(partial(reading.iam.get_policy, arn)) is not None for arn in sorted(wanted - bounded)}
     if not found:
         return snapshot
     return replace(snapshot, known_policies={**snapshot.known_policies, **found})
-
-
-@contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C or SIGTERM came; a second one ends the program at once."""
-    import signal  # noqa: PLC0415  only an apply listens
-    import threading  # noqa: PLC0415
-
-    asked = threading.Event()
-
-    def note(number: int, _frame: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        _ = number
-
-    earlier = {wanted: signal.signal(wanted, note) for wanted in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for wanted, handler in earlier.items():
-            signal.signal(wanted, handler)

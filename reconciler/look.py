@@ -6,41 +6,55 @@ what the plan was made against; the moment between look and write is all that re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from reconciler.iam import AwsError, Iam, Kind
 from reconciler.model.arn import parse_arn
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Action, Call, Change, Operation
 from reconciler.model.form import INLINE, Paths, paths_of
-from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.role import Role
 from reconciler.snapshot import read_policy, read_role
 
 T = TypeVar("T")
 
 
-def look(iam: Iam, change: Change) -> tuple[str | None, Paths] | None:
-    """Return the ID of the live object and what it holds at the change's paths; None where it is not there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a look found: the unique ID, and what the object holds at the paths that were asked for."""
 
-    Raises AwsError where IAM does not say.
+    id: str | None
+    paths: Paths
+    instance_profiles: tuple[str, ...] = ()
+
+
+def look(iam: Iam, change: Change) -> Seen | None:
+    """Return the live object as it is before the change's first write; None where it is not there.
+
+    What is to be deleted is read whole. Raises AwsError where IAM does not say.
     """
     live = change.before or {}
     if change.address.startswith("managed_policy/"):
         return _policy(iam, str(live["arn"]))
     if change.action in {Action.DELETE, Action.REPLACE}:
         role = or_none(lambda: read_role(iam, str(live["name"])))
-        return None if role is None else (role.role_id, paths_of(role))
-    return _role_paths(iam, str(live["name"]), written_paths(change))
+        if role is None:
+            return None
+        return Seen(id=role.role_id, paths=paths_of(role), instance_profiles=role.instance_profiles)
+    return _role(iam, str(live["name"]), written_paths(change))
 
 
-def look_again(iam: Iam, change: Change, params: Mapping[str, Any]) -> tuple[str | None, Paths] | None:
-    """Return what there is now of the object of a call, all of it; None where it is not there."""
+def look_again(iam: Iam, change: Change, operation: Operation) -> Seen | None:
+    """Return what there is now of the object of a call at the paths that it writes; None where it is not there.
+
+    Of what is being made, all paths that its change writes are read. Raises AwsError where IAM does not say.
+    """
     if change.address.startswith("managed_policy/"):
         value = change.after or change.before or {}
-        return _policy(iam, str(params.get("PolicyArn") or value["arn"]))
-    role = or_none(lambda: read_role(iam, str(params["RoleName"])))
-    return None if role is None else (role.role_id, paths_of(role))
+        return _policy(iam, str(operation.params.get("PolicyArn") or value["arn"]))
+    paths = written_paths(change) if operation.call is Call.CREATE_ROLE else frozenset(operation.forms)
+    return _role(iam, str(operation.params["RoleName"]), paths)
 
 
 def written_paths(change: Change) -> frozenset[str]:
@@ -48,25 +62,25 @@ def written_paths(change: Change) -> frozenset[str]:
     return frozenset(path for operation in change.operations for path in operation.forms)
 
 
-def _policy(iam: Iam, arn: str) -> tuple[str | None, Paths] | None:
-    policy: ManagedPolicy | None = or_none(lambda: read_policy(iam, arn))
-    return None if policy is None else (policy.policy_id, paths_of(policy))
+def _policy(iam: Iam, arn: str) -> Seen | None:
+    policy = or_none(lambda: read_policy(iam, arn))
+    return None if policy is None else Seen(id=policy.policy_id, paths=paths_of(policy))
 
 
-def _role_paths(iam: Iam, name: str, paths: Iterable[str]) -> tuple[str | None, Paths] | None:
-    role: Role | None = or_none(lambda: iam.get_role(name))
+def _role(iam: Iam, name: str, paths: Iterable[str]) -> Seen | None:
+    role = or_none(lambda: iam.get_role(name))
     if role is None:
         return None
     held = {path: content for path, content in paths_of(role).items() if path != "managed_policies"}
-    if "managed_policies" in paths:
-        held["managed_policies"] = sorted(iam.list_attached_role_policies(name))
     for path in paths:
-        if path.startswith(INLINE):
-            policy = path.removeprefix(INLINE)
-            document = or_none(lambda policy=policy: iam.get_role_policy(name, policy))  # type: ignore[misc]  # bound now
+        if path == "managed_policies":
+            attached = or_none(lambda: iam.list_attached_role_policies(name))
+            held[path] = sorted(attached or ())
+        elif path.startswith(INLINE):
+            document = or_none(partial(iam.get_role_policy, name, path.removeprefix(INLINE)))
             if document is not None:
                 held[path] = document
-    return role.role_id, held
+    return Seen(id=role.role_id, paths=held)
 
 
 def id_now(iam: Iam, arn: str) -> str | None:

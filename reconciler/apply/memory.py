@@ -1,0 +1,292 @@
+"""What a run remembers: the state on its way from what was read to what is true once everything is done.
+
+A kill may come at any moment, so the state is ahead of IAM in what is intended and never ahead in what is done:
+
+- before an object's first write its intent is stored, with the forms that the approved calls lead through. What waits
+  for an approval is not among them: an intent is the memory of an approval, too;
+- what is about to be taken over is owned from then on, by ID, in the form that it has; what is about to be made again
+  is owned no longer, since what was owned is gone;
+- what a call has done is stored when its stage is done, and every few seconds;
+- where nothing at all was done to an object, the memory of it is put back as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.apply.means import Means
+from reconciler.apply.outcome import Attempt, Result
+from reconciler.model.change import Action, Call, Change, Operation, Record
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.model.form import INLINE
+from reconciler.model.principal import PrincipalIndex
+from reconciler.plan import forms_after
+from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
+
+FLUSH_SECONDS = 5.0
+_TOUCHED = frozenset({Result.DONE, Result.ALREADY, Result.UNKNOWN})
+
+
+class Memory:
+    """The state of one account while a plan is carried out, with what was made and unmade; one thread changes it."""
+
+    def __init__(self, state: State, *, index: PrincipalIndex, partition: str, means: Means) -> None:
+        """Begin with the state as read under the lock, and with who lives in the accounts that were read."""
+        self.partition = partition
+        self.problems: list[Diagnostic] = []
+        self._read = self._state = state
+        self._index = index
+        self._means = means
+        self._begun: set[str] = set()
+        self._made: dict[str, str] = {}
+        self._arn_of_made: dict[str, str] = {}
+        self._unmade: set[str] = set()
+        self._flushed_at = means.monotonic()
+        self._spelled = {address.casefold(): address for address in state.objects}
+
+    # Before
+
+    def intend(self, changes: Iterable[Change]) -> None:
+        """Store what is about to happen to each object that is about to be written for the first time."""
+        first = [change for change in changes if change.operations and change.address not in self._begun]
+        if not first:
+            return
+        for change in first:
+            self._begun.add(change.address)
+            self._prepare(change)
+        self._state = begin(self._state, [self._intent(change) for change in first])
+        self.flush()
+
+    def _intent(self, change: Change) -> Intent:
+        forms = forms_after(replace(change, operations=self._allowed(change)))
+        return Intent(
+            address=change.address,
+            action=change.action.value,
+            begun=self._means.clock(),
+            id=change.id,
+            forms={path: (*_base_at(change, path), *passed) for path, passed in forms.items()},
+        )
+
+    def _allowed(self, change: Change) -> tuple[Operation, ...]:
+        return tuple(operation for operation in change.operations if self._means.reviewed or not operation.held)
+
+    def _prepare(self, change: Change) -> None:
+        """Own an object as it will have to be owned, should the run be killed after its first write."""
+        match change.action:
+            case Action.CREATE:
+                self._give_up(change.address)
+                self._state = finish(self._state, change.address)
+            case Action.IMPORT | Action.UPDATE:
+                self._take_over(change)
+            case _:
+                pass
+
+    def _take_over(self, change: Change) -> None:
+        owned, record = self._state.objects.get(change.address), change.record
+        approved = self._identified(
+            {arn: known for operation in self._allowed(change) for arn, known in operation.principals.items()}
+        )
+        if owned is not None and owned.id == change.id:
+            known = replace(owned, principals={**owned.principals, **approved})
+        elif record is not None:
+            as_found = {path: digest for path, digest in change.base.items() if digest is not None}
+            untouched = {path: digest for path, digest in record.digests.items() if path not in change.base}
+            known = replace(self._owned(record, change.address), digests=untouched | as_found, principals=approved)
+        else:
+            return
+        self._state = own(self._state, change.address, known)
+
+    # After
+
+    def learn(self, change: Change, operation: Operation, attempt: Attempt) -> None:
+        """Remember what a call that is done has changed."""
+        match operation.call:
+            case Call.CREATE_ROLE | Call.CREATE_POLICY:
+                self._learn_made(change, operation, str(attempt.made_id))
+            case Call.DELETE_ROLE | Call.DELETE_POLICY:
+                self._learn_deleted(change)
+            case _:
+                self._learn_forms(change, operation)
+
+    def settle(self, change: Change) -> None:
+        """Remember that all of a change turned out to be so already."""
+        if change.action is Action.DELETE:
+            self._learn_deleted(change)
+
+    def _learn_made(self, change: Change, operation: Operation, made_id: str) -> None:
+        record = change.record
+        if record is None:
+            return
+        self._made[record.arn] = made_id
+        self._arn_of_made[made_id] = record.arn
+        digests = {path: digest for path, digest in operation.forms.items() if digest is not None}
+        owned = replace(
+            self._owned(record, change.address),
+            origin="created",
+            digests=digests,
+            principals=self._identified(operation.principals),
+        )
+        self._state = own(self._state, change.address, owned)
+
+    def _learn_deleted(self, change: Change) -> None:
+        """Forget what is gone; what is to be made in its place is intended as something new."""
+        if change.id is not None:
+            self._unmade.add(change.id)
+            self._state = record_deleted(self._state, change.id, at=self._means.clock())
+        self._give_up(change.address)
+        intent = self._state.intents.get(change.address)
+        if change.action is Action.REPLACE and intent is not None:
+            self._state = begin(finish(self._state, change.address), [replace(intent, id=None)])
+
+    def _learn_forms(self, change: Change, operation: Operation) -> None:
+        """Remember the form that a document now has, and whom a trust names: before all of the change is done."""
+        owned = self._state.objects.get(change.address)
+        if owned is None:
+            return
+        digests = dict(owned.digests)
+        for path, digest in operation.forms.items():
+            if path in {"trust", "policy"} or path.startswith(INLINE):
+                digests.pop(path, None)
+                digests |= {} if digest is None else {path: digest}
+        principals = {**owned.principals, **self._identified(operation.principals)}
+        self._state = own(self._state, change.address, replace(owned, digests=digests, principals=principals))
+
+    def conclude(self, change: Change, results: set[Result]) -> None:
+        """Remember an object as its change leaves it: as planned, in part, unfinished, or as if untouched."""
+        if all(result.is_well for result in results):
+            self.remember(change.address, change.record)
+        elif not any(result.is_unwell for result in results):
+            self._mark_held(change)
+            self._state = finish(self._state, change.address)
+        elif not results & _TOUCHED:
+            self._put_back(change.address)
+
+    def remember(self, address: str, record: Record | None) -> None:
+        """Remember an object that is as its record says, and that nothing is pending any more."""
+        if record is not None:
+            self._give_up(address, but=address)
+            self._state = own(self._state, address, self._owned(record, address))
+        self._state = finish(self._state, address)
+
+    def forget(self, address: str) -> None:
+        """Remember nothing of an object any more."""
+        self._give_up(address)
+        self._state = finish(self._state, address)
+
+    def remember_settings(self) -> None:
+        """Remember the settings of this run, so that the next plan can say what differs."""
+        if self._means.settings:
+            self._state = replace(self._state, settings=dict(self._means.settings))
+
+    def _owned(self, record: Record, address: str) -> Owned:
+        """Return the ownership of what is as its record says."""
+        owned = self._state.objects.get(address)
+        unique = self._made.get(record.arn) or record.id or (owned.id if owned else "")
+        return Owned(
+            id=unique,
+            arn=record.arn,
+            manifest=record.manifest,
+            since=owned.since if owned is not None and owned.id == unique else self._means.clock(),
+            origin=record.origin,
+            prevent_destroy=record.prevent_destroy,
+            retain=record.retain,
+            digests=record.digests,
+            principals=self._identified(record.principals),
+        )
+
+    def _identified(self, principals: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the IDs of those a document names, with the ones that this run has made."""
+        known = {arn: self._made.get(arn, expected) for arn, expected in principals.items()}
+        return {arn: unique for arn, unique in known.items() if unique is not None}
+
+    def _mark_held(self, change: Change) -> None:
+        """Remember which paths still wait: until approved or undone, giving that access back stays a decision."""
+        owned = self._state.objects.get(change.address)
+        if owned is not None:
+            waiting = {path for operation in change.operations if operation.held for path in operation.forms}
+            self._state = own(self._state, change.address, replace(owned, held=tuple(sorted(waiting))))
+
+    def _give_up(self, address: str, *, but: str | None = None) -> None:
+        """Own an object no longer, however its address was spelled: names are unique without regard to case."""
+        for known in {address, self._spelled.get(address.casefold(), address)} - {but}:
+            if known in self._state.objects:
+                self._state = forget(self._state, known)
+
+    def _put_back(self, address: str) -> None:
+        """Remember what was read, as nothing was done: an earlier run's intent may still be pending."""
+        self.forget(address)
+        known = self._spelled.get(address.casefold(), address)
+        if known in self._read.objects:
+            self._state = own(self._state, known, self._read.objects[known])
+        if address in self._read.intents:
+            self._state = begin(self._state, [self._read.intents[address]])
+
+    # Writing it down
+
+    def flush(self, *, at_most_every: float = 0.0) -> None:
+        """Write the state; what is wrong with that is a problem, after which nothing more is written."""
+        now = self._means.monotonic()
+        if self.problems or (at_most_every and now - self._flushed_at < at_most_every):
+            return
+        self._write()
+        self._flushed_at = now
+
+    def close(self) -> None:
+        """Write the state for the last time; after a problem too, unless somebody else has written it meanwhile."""
+        if not any(problem.code is Code.RS510 for problem in self.problems):
+            self._write()
+
+    def _write(self) -> None:
+        try:
+            self._state = self._means.store.write(self._state)
+        except ReconcilerError as error:
+            self.problems.extend(found for found in error.diagnostics if found not in self.problems)
+
+    # What workers ask
+
+    def made_here(self, arn: str | None) -> bool:
+        """Tell whether this run has made what has the ARN."""
+        return arn is not None and arn in self._made
+
+    def made_id(self, arn: str | None) -> str | None:
+        """Return the ID of what this run has made under an ARN."""
+        return None if arn is None else self._made.get(arn)
+
+    def recorded_id(self, address: str) -> str | None:
+        """Return the ID under which the state owns an object, however its address is spelled."""
+        objects = self._state.objects
+        owned = objects.get(address) or objects.get(self._spelled.get(address.casefold(), address))
+        return owned.id if owned else None
+
+    def record_is(self, address: str, record: Record) -> bool:
+        """Tell whether an object is remembered just as a record says."""
+        return self._state.objects.get(address) == self._owned(record, address)
+
+    def was_pending(self, address: str) -> bool:
+        """Tell whether an earlier run had left something unfinished of an object."""
+        return address in self._read.intents
+
+    def known_before(self, unique_id: str | None) -> bool:
+        """Tell whether an ID was there before this run made anything."""
+        return unique_id in self._index.arn_by_id or unique_id in self._index.ledger
+
+    def id_read(self, arn: str) -> str | None:
+        """Return the ID that an ARN had when the accounts were read, None where nobody had it, or nobody looked."""
+        return self._index.id_by_arn.get(arn)
+
+    def as_planned(self, value: str) -> str:
+        """Return a principal read with the IDs that lived when the accounts were read."""
+        return self._index.resolve(value)
+
+    def as_now(self, value: str) -> str:
+        """Return a principal read with the IDs that live now: without those that this run has unmade."""
+        if value in self._arn_of_made:
+            return self._arn_of_made[value]
+        resolved = self._index.resolve(value)
+        unmade = resolved != value and value.partition(":")[0] in self._unmade
+        return value if unmade else resolved
+
+
+def _base_at(change: Change, path: str) -> tuple[str | None, ...]:
+    return (change.base[path],) if path in change.base else ()

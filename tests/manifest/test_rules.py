@@ -49,7 +49,7 @@ def trusting(**entry: object) -> dict[str, Any]:
         ),
         ({**ROLE, "tags": {"k" * 128: "v" * 256}}, {**ROLE, "tags": {"k" * 129: ""}}, "RM111"),
         ({**ROLE, "tags": {"a b_.:/=+-@é": "ü"}}, {**ROLE, "tags": {"k": "v" * 257}}, "RM111"),
-        ({**ROLE, "tags": {"awsome": ""}}, {**ROLE, "tags": {"AWS:x": ""}}, "RM111"),
+        ({**ROLE, "tags": {"awsx": ""}}, {**ROLE, "tags": {"AWS:x": ""}}, "RM111"),
         ({**POLICY, "tags": {"a": "", "A": ""}}, {**ROLE, "tags": {"a": "", "A": ""}}, "RM112"),
         ({**ROLE, "tags": {"a": ""}}, {**ROLE, "tags": {"": "a"}}, "RM111"),
         (

@@ -70,13 +70,14 @@ def command(
     box.account(account)
     if demo:
         people_come(box)
+    wait = _end_of_the_run()
     with _served(box, host, port) as url:
         if not host.startswith(_LOOPBACK):
             terminal.say(f"Everybody who reaches {host} can use it: there are no passwords.\n")
         terminal.say("An IAM to try things on. Paste this into another shell; Ctrl-C here ends it.\n\n")
         terminal.show(exports(url, account))
         terminal.flush()
-        _wait_for_the_end()
+        wait()
     if save:
         write_file(Path(save), json.dumps(box.to_json(), indent=2) + "\n")
     terminal.say("Stopped.\n")
@@ -101,12 +102,16 @@ def new_sandbox(clock: Callable[[], datetime] | None = None) -> Sandbox:
     try:
         from reconciler.sandbox import Sandbox  # noqa: PLC0415  only two commands need it, and it is dear
     except ModuleNotFoundError as missing:
-        if (missing.name or "").startswith("reconciler"):
+        if _is_own(missing.name):
             raise
         message = f"The sandbox needs {missing.name}, which is not installed."
         remedy = "Install it with its packages: pip install 'iam-reconciler[sandbox]'"
         raise ReconcilerError(Diagnostic(Code.RM119, message, help=remedy)) from missing
     return Sandbox(clock=clock)
+
+
+def _is_own(module: str | None) -> bool:
+    return (module or "").startswith("reconciler")
 
 
 def filled_sandbox(file: Path | None) -> Sandbox:
@@ -136,10 +141,14 @@ def _served(box: Sandbox, host: str, port: int) -> Iterator[str]:
         yield server.url
 
 
-def _wait_for_the_end() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
+def _end_of_the_run() -> Callable[[], None]:
+    """From now on heed Ctrl-C and SIGTERM; return the function that waits for one of them."""
     ended = threading.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, lambda *_: ended.set())
-    while not ended.wait(timeout=3600):
-        pass
+
+    def wait() -> None:
+        while not ended.wait(timeout=3600):
+            pass
+
+    return wait

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from reconciler.model.diagnostic import Diagnostic
-from reconciler.render.lines import NARROWEST, WIDTH, Canvas
+from reconciler.render.diagnostics import all_diagnostics
+from reconciler.render.lines import NARROWEST, WIDTH, Canvas, paint
 
 NO_COLOR_FLAG = "--no-color"
 NO_COLOR_VARIABLE = "RECONCILER_NO_COLOR"
@@ -36,7 +37,10 @@ class Terminal:
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(encoding="utf-8", errors="backslashreplace")
         refused = NO_COLOR_FLAG in arguments or bool(os.environ.get(NO_COLOR_VARIABLE))
-        return cls(out=canvas_of(sys.stdout, os.environ, refused), err=canvas_of(sys.stderr, os.environ, refused))
+        return cls(
+            out=canvas_of(sys.stdout, os.environ, refused=refused),
+            err=canvas_of(sys.stderr, os.environ, refused=refused),
+        )
 
     def show(self, text: str) -> None:
         """Write a result to standard output."""
@@ -52,9 +56,7 @@ class Terminal:
 
     def complain(self, *found: Diagnostic) -> None:
         """Write diagnostics to standard error."""
-        from reconciler.render.text import diagnostics_text  # noqa: PLC0415  only where something went wrong
-
-        self.say(diagnostics_text(found, self.err))
+        self.say(paint(all_diagnostics(found, width=self.err.width), self.err))
 
     def flush(self) -> None:
         """Write out what is still held back, so that a closed pipe shows now and not when Python ends."""
@@ -66,7 +68,7 @@ class Terminal:
         return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def canvas_of(stream: TextIO, environ: Mapping[str, str], refused: bool) -> Canvas:
+def canvas_of(stream: TextIO, environ: Mapping[str, str], *, refused: bool) -> Canvas:
     """Return what may be painted on a stream."""
     at_terminal = stream.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH

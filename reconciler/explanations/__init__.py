@@ -11,6 +11,8 @@ from importlib.resources import files
 
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
+_ALIKE = 0.6
+
 
 def find_code(text: str) -> Code:
     """Return the code that a person typed, in any case; ReconcilerError names the nearest."""
@@ -18,11 +20,16 @@ def find_code(text: str) -> Code:
     if wanted in Code.__members__:
         return Code[wanted]
     codes = [code.value for code in Code]
-    begun = [code for code in codes if wanted and code.startswith(wanted)]
-    near = begun[:3] or difflib.get_close_matches(wanted, codes, n=3, cutoff=0.6)
-    question = f" Did you mean {' or '.join(near)}?" if near else ""
+    near = [code for code in codes if wanted and code.startswith(wanted)] or _alike(wanted, codes)
+    question = f" Did you mean {' or '.join(near[:3])}?" if near else ""
     message = f"There is no diagnostic {text!r}.{question}"
     raise ReconcilerError(Diagnostic(Code.RM122, message, help="'reconciler explain' lists all codes."))
+
+
+def _alike(wanted: str, codes: list[str]) -> list[str]:
+    """Return the codes that look like a word, the most alike first, among equals the lowest."""
+    ratios = {code: difflib.SequenceMatcher(None, wanted, code).ratio() for code in codes}
+    return sorted((code for code in codes if ratios[code] >= _ALIKE), key=lambda code: -ratios[code])
 
 
 def story_of(code: Code) -> str:

@@ -31,7 +31,7 @@ _KINDS: Final = (
 )
 
 
-def authorise(call: Call, credentials: Credentials | None) -> None:
+def authorise(call: Call, credentials: Credentials) -> None:
     """AccessDenied unless the caller may make this call; AssumeRole also asks the role."""
     if isinstance(call.caller, Root | AwsItself) or call.name in _OPEN:
         if call.name == "AssumeRole" and isinstance(call.caller, Root):
@@ -47,7 +47,7 @@ def authorise(call: Call, credentials: Credentials | None) -> None:
             raise _denied(call, decision, resource)
 
 
-def _authorise_assuming(call: Call, credentials: Credentials | None) -> None:
+def _authorise_assuming(call: Call, credentials: Credentials) -> None:
     arn = call.text("RoleArn")
     parts = arn.split(":", 5)
     owner = call.world.accounts.get(parts[4]) if len(parts) > 5 else None  # noqa: PLR2004 - an ARN has six parts
@@ -67,7 +67,7 @@ def _authorise_assuming(call: Call, credentials: Credentials | None) -> None:
         raise refused(call)
 
 
-def _assuming_context(call: Call, credentials: Credentials | None) -> Context:
+def _assuming_context(call: Call, credentials: Credentials) -> Context:
     context = _circumstances(call, credentials)
     if "ExternalId" in call.params:
         context["sts:ExternalId"] = call.text("ExternalId")
@@ -190,7 +190,7 @@ def _path_of(call: Call, kind: str, name: str) -> str | None:
     return None if found is None else found.path
 
 
-def _context(call: Call, credentials: Credentials | None) -> Context:
+def _context(call: Call, credentials: Credentials) -> Context:
     context = _circumstances(call, credentials)
     if call.name.startswith(("Attach", "Detach")) and "PolicyArn" in call.params:
         context["iam:PolicyARN"] = call.text("PolicyArn")
@@ -223,7 +223,7 @@ def _resource_tags(call: Call) -> Tags:
     return found.tags if found else ()
 
 
-def _circumstances(call: Call, credentials: Credentials | None) -> Context:
+def _circumstances(call: Call, credentials: Credentials) -> Context:
     context: Context = {
         "aws:CurrentTime": call.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "aws:EpochTime": str(int(call.now.timestamp())),
@@ -231,7 +231,7 @@ def _circumstances(call: Call, credentials: Credentials | None) -> Context:
         "aws:SecureTransport": True,
         "aws:SourceIp": "127.0.0.1",
     }
-    if credentials is not None and credentials.expires is not None:
+    if credentials.expires is not None:
         context |= _mfa(credentials.mfa_at, call.now)
     return context
 

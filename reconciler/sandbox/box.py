@@ -17,56 +17,38 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.sandbox import authority, calls, cloudtrail, files, s3, wire
+from reconciler.sandbox import authority, calls, cloudtrail, files, gate, s3, wire
 from reconciler.sandbox.account import Account
-from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox.books import Books, JournalEntry
+from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
-from reconciler.sandbox.cloudtrail import Event, Trail
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.faults import Faults, Kind, Rule
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.inprocess import make_session
 from reconciler.sandbox.s3 import Buckets
 from reconciler.sandbox.server import Server
-from reconciler.sandbox.world import DEFAULT_ACCOUNT, AccountState, Call, Switches, World
+from reconciler.sandbox.world import DEFAULT_ACCOUNT, Call, Switches, World
 
 if TYPE_CHECKING:
     import boto3
     from botocore.model import OperationModel
 
-_READING: Final = ("Get", "List", "Simulate", "Generate", "AssumeRole")
 _BODY_LIMIT: Final = 1_000_000
-_KEY_IS_ACCOUNT: Final = 12
 _HALF_A_DAY: Final = 43_200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
-    """One mutating call that was carried out or refused; `error` is its code.
+class _Exchange:
+    """One request on its way: whose it is, and the fault that struck it if one did."""
 
-    `after` is the account as it was then: its tables can be read like the living ones.
-    """
-
-    call: str
-    account: str
-    caller: str
-    params: Mapping[str, Any]
-    error: str | None
-    at: datetime
-    after: AccountState
-
-    def to_json(self, *, with_state: bool = False) -> dict[str, Any]:
-        """The entry; with the whole account after the call, as `files` saves it, if asked."""
-        plain = {
-            "call": self.call,
-            "account": self.account,
-            "caller": self.caller,
-            "params": self.params,
-            "error": self.error,
-            "at": self.at.isoformat(),
-        }
-        return plain | ({"after": files.save_account(self.after)} if with_state else {})
+    service: str
+    operation: OperationModel
+    form: Mapping[str, str]
+    request_id: str
+    credentials: Credentials
+    rule: Rule | None
 
 
 class Sandbox:
@@ -78,8 +60,7 @@ class Sandbox:
     passes (by default the clock moves on, and nobody waits). With `enforce` (or `enforcing` set later)
     policies decide who may do what; `organization` is the ID of the one that all accounts are in.
 
-    `calls` counts the calls that were answered, by name; `mutating_calls` those among all carried out
-    that change something; `requests` everything that came in, struck by a fault or not.
+    What was called is in the books: `calls`, `mutating_calls`, `requests` and `journal` (see `books`).
     """
 
     def __init__(
@@ -104,14 +85,30 @@ class Sandbox:
         self.world.organization = organization
         self.enforcing = enforce
         self.buckets = Buckets(self.clock)
-        self.trail = Trail()
-        self.calls: Counter[str] = Counter()
-        self.requests: Counter[str] = Counter()
-        self.mutating_calls: Counter[str] = Counter()
-        self.journal: list[JournalEntry] = []
+        self.books = Books()
         self._lock = threading.RLock()
         self._request_ids = Random(f"requests-{seed}")
         self.account(DEFAULT_ACCOUNT)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each call was answered."""
+        return self.books.calls
+
+    @property
+    def mutating_calls(self) -> Counter[str]:
+        """How often each call that changes something was tried, refused ones among them."""
+        return self.books.mutating
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each call came in, whether a fault struck it or not."""
+        return self.books.requests
+
+    @property
+    def journal(self) -> list[JournalEntry]:
+        """Every mutating call, with the state of the account after it."""
+        return self.books.journal
 
     def account(self, account_id: str = DEFAULT_ACCOUNT, *, partition: str = "aws") -> Account:
         """An account, made at the first use, then in this partition. ValueError when it has not twelve digits."""
@@ -136,7 +133,7 @@ class Sandbox:
     ) -> Credentials:
         """Fresh keys for a caller; see `session`. A second factor makes them temporary, as GetSessionToken."""
         with self._lock:
-            who = self._caller(account_id, caller)
+            who = gate.named(caller, account_id=account_id, world=self.world)
             temporary = mfa or isinstance(who, SessionCaller)
             return sts.issue(self.world, who, seconds=_HALF_A_DAY if temporary else None, mfa=mfa)
 
@@ -164,20 +161,19 @@ class Sandbox:
             return files.load(self.world, raw)
 
     def reset(self) -> None:
-        """Begin anew: no accounts but the empty default one, no counts, no faults."""
+        """Begin anew: no accounts but the empty default one, no buckets, counts, events or faults."""
         with self._lock:
             self.world.forget_everything()
+            self.buckets.objects.clear()
             self.faults.clear()
-            self.reset_calls()
+            self.books.clear()
+            self.books.trail.events.clear()
             self.account(DEFAULT_ACCOUNT)
 
     def reset_calls(self) -> None:
         """Forget counts and journal."""
         with self._lock:
-            self.calls.clear()
-            self.requests.clear()
-            self.mutating_calls.clear()
-            self.journal.clear()
+            self.books.clear()
 
     def perform(self, account_id: str, name: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Do a call as somebody outside the story: not counted, no faults, no protection. Raises IamError."""
@@ -190,7 +186,7 @@ class Sandbox:
                 result = calls.HANDLERS["iam"][name](call)
             finally:
                 self.world.outside = before
-            self._remember(call, result)
+            self.books.remember(call, result)
             return result
 
     # --- answering -------------------------------------------------------------------------------
@@ -212,198 +208,120 @@ class Sandbox:
         call = s3.read_call(request)
         with self._lock:
             try:
-                rule = self._struck(call.name, self._authenticated(request), request)
+                rule = self._admit(call.name, request)[1]
             except IamError as error:
                 return s3.refusal(error.status, error.code, error.message)
             reply = self.buckets.answer(call)
-            self.faults.after(rule)
-            self.calls[call.name] += 1
+            self._answered(call.name, rule)
         body = b"" if request.method == "HEAD" else reply.body
-        return replace(reply, body=body, headers={"Date": format_datetime(self.clock(), usegmt=True), **reply.headers})
+        return replace(reply, body=body, headers={"Date": self._date(), **reply.headers})
 
     def _answer_cloudtrail(self, request: Request) -> Reply:
         action = request.headers.get("x-amz-target", "").rpartition(".")[2]
         with self._lock:
             try:
-                caller = self._authenticated(request)
-                rule = self._struck(action, caller, request)
-                answer = self._looked_up(action, caller, request)
+                credentials, rule = self._admit(action, request)
+                answer = self.books.trail.answer(
+                    action, request, account=credentials.caller.account_id, now=self.clock()
+                )
             except IamError as error:
                 return cloudtrail.reply({"__type": error.code, "message": error.message}, status=error.status)
-            self.faults.after(rule)
-            self.calls[action] += 1
+            self._answered(action, rule)
         return cloudtrail.reply(answer)
-
-    def _looked_up(self, action: str, caller: Caller, request: Request) -> dict[str, Any]:
-        if action != "LookupEvents":
-            raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
-        if request.scope and request.scope[1] not in cloudtrail.HOME.values():
-            return {"Events": []}
-        params = cloudtrail.read_params(request.body)
-        try:
-            return self.trail.lookup(caller.account_id, params, self.clock())
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            raise IamError("ValidationException", "The parameters of LookupEvents are not understood.") from None
 
     def _answer_query(self, service: str, request: Request) -> Reply:
         request_id = self._request_id()
         try:
-            body = self._carry_out(service, request, request_id)
+            body = self._carry_out(self._received(service, request, request_id))
         except IamError as error:
             return self._reply(error.status, wire.write_error(error, service, request_id), request_id)
         return self._reply(200, body, request_id)
 
-    def _carry_out(self, service: str, request: Request, request_id: str) -> str:
+    def _received(self, service: str, request: Request, request_id: str) -> _Exchange:
         form = _form(request)
         action = form.get("Action")
         if action is None:
             raise IamError("MissingAction", "The request must contain the parameter Action.")
         operation = wire.operation_model(service, action)
         with self._lock:
-            caller = self._authenticated(request)
-            known = self.world.credentials.get(request.scope[0]) if request.scope else None
-            rule = self._struck(action, caller, request)
+            credentials, rule = self._admit(action, request)
+        return _Exchange(
+            service=service,
+            operation=operation,
+            form=form,
+            request_id=request_id,
+            credentials=credentials,
+            rule=rule,
+        )
+
+    def _admit(self, action: str, request: Request) -> tuple[Credentials, Rule | None]:
+        """Whose request it is, and the rule that strikes it; what a rule refuses is refused here."""
+        credentials = gate.authenticate(request, world=self.world, strict=self.enforcing)
+        self.books.requests[action] += 1
+        key, account = credentials.access_key_id, credentials.caller.account_id
+        rule = self.faults.strike(action, account=account, key=key)
+        if rule is not None:
+            self.faults.before(rule, key)
+        return credentials, rule
+
+    def _carry_out(self, exchange: _Exchange) -> str:
+        rule = exchange.rule
         if rule is not None and rule.kind is Kind.LATENCY:
             self.sleep(rule.seconds)  # not under the lock: others are answered meanwhile
         with self._lock:
-            return self._carried_out(
-                service, request_id, operation=operation, form=form, caller=caller, known=known, rule=rule
-            )
-
-    def _struck(self, action: str, caller: Caller, request: Request) -> Rule | None:
-        self.requests[action] += 1
-        key = request.scope[0] if request.scope else ""
-        rule = self.faults.strike(action, account=caller.account_id, key=key)
-        if rule is not None:
-            self.faults.before(rule, key)
-        return rule
-
-    def _carried_out(
-        self,
-        service: str,
-        request_id: str,
-        *,
-        operation: OperationModel,
-        form: Mapping[str, str],
-        caller: Caller,
-        known: Credentials | None,
-        rule: Rule | None,
-    ) -> str:
-        action = operation.name
-        if is_mutating(action):
-            self.mutating_calls[action] += 1
-        try:
-            params = wire.read(operation, form)
-            account = self.world.account(caller.account_id)
-            call = Call(world=self.world, account=account, caller=caller, name=action, params=params)
-            body = wire.write(operation, self._handle(service, call, known), request_id)
-        except IamError:
-            self.calls[action] += 1
-            raise
-        self.faults.saw(action, caller.account_id)
-        self.faults.after(rule)
-        self.calls[action] += 1
+            action = exchange.operation.name
+            self.books.tried(action)
+            try:
+                result = self._handle(exchange)
+                body = wire.write(exchange.operation, result, exchange.request_id)
+            except IamError:
+                self.books.calls[action] += 1
+                raise
+            self.faults.saw(action, exchange.credentials.caller.account_id)
+            self._answered(action, rule)
         return body
 
-    def _handle(self, service: str, call: Call, credentials: Credentials | None) -> Mapping[str, Any]:
-        handler = calls.HANDLERS[service].get(call.name)
+    def _answered(self, action: str, rule: Rule | None) -> None:
+        """The answer goes out, unless it is to be lost."""
+        self.faults.after(rule)
+        self.books.calls[action] += 1
+
+    def _handle(self, exchange: _Exchange) -> Mapping[str, Any]:
+        handler = calls.HANDLERS[exchange.service].get(exchange.operation.name)
         if handler is None:
-            raise IamError("InvalidAction", f"The sandbox does not offer {call.name}.")
-        error: str | None = None
+            raise IamError("InvalidAction", f"The sandbox does not offer {exchange.operation.name}.")
+        caller = exchange.credentials.caller
+        call = Call(
+            world=self.world,
+            account=self.world.account(caller.account_id),
+            caller=caller,
+            name=exchange.operation.name,
+            params=wire.read(exchange.operation, exchange.form),
+        )
         try:
             if self.enforcing:
-                authority.authorise(call, credentials)
+                authority.authorise(call, exchange.credentials)
             result = handler(call)
         except IamError as refusal:
-            error = refusal.code
+            self.books.write(call, error=refusal.code)
             raise
-        finally:
-            if is_mutating(call.name):
-                self._record(call, error)
-        self._remember(call, result)
+        self.books.write(call, error=None)
+        self.books.remember(call, result)
         return result
-
-    def _remember(self, call: Call, result: Mapping[str, Any]) -> None:
-        if is_mutating(call.name):
-            self.trail.record(
-                Event(
-                    name=call.name,
-                    account=call.account.account_id,
-                    at=self.clock(),
-                    caller_arn=sts.caller_arn(self.world, call.caller),
-                    caller_id=sts.caller_user_id(call.caller),
-                    params=call.params,
-                    result=result,
-                    number=self.trail.count,
-                )
-            )
-
-    def _record(self, call: Call, error: str | None) -> None:
-        self.journal.append(
-            JournalEntry(
-                call=call.name,
-                account=call.account.account_id,
-                caller=sts.caller_arn(self.world, call.caller),
-                params=call.params,
-                error=error,
-                at=self.clock(),
-                after=replace(call.account, tables=call.tables.copy()),
-            )
-        )
-
-    def _authenticated(self, request: Request) -> Caller:
-        if request.scope is None:
-            raise IamError("MissingAuthenticationToken", "Request is missing Authentication Token")
-        key = request.scope[0]
-        known = self.world.credentials.get(key)
-        if known is None and self.enforcing:
-            raise IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
-        if known is None:
-            is_account = len(key) == _KEY_IS_ACCOUNT and key.isdecimal()
-            return Root(account_id=key if is_account else DEFAULT_ACCOUNT)
-        if not known.active:
-            raise IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
-        if known.expires is not None and known.expires <= self.clock():
-            raise IamError("ExpiredToken", "The security token included in the request is expired")
-        return known.caller
-
-    def _caller(self, account_id: str, caller: str | None) -> Caller:
-        account = self.world.account(account_id)
-        if caller is None:
-            return Root(account_id=account_id)
-        kind, _, rest = caller.rpartition(":")[2].partition("/")
-        name, _, session = rest.partition("/")
-        match kind:
-            case "user":
-                return UserCaller(
-                    account_id=account_id, user_id=account.tables.users.get(rest.rpartition("/")[2]).user_id
-                )
-            case "role" | "assumed-role":
-                role = account.tables.roles.get(name)
-                return SessionCaller(
-                    account_id=account_id,
-                    role_id=role.role_id,
-                    role_name=role.name,
-                    session_name=session or "sandbox",
-                )
-            case _:
-                raise ValueError(f"a caller is user/NAME or role/NAME/SESSION, not {caller!r}")
 
     def _request_id(self) -> str:
         return str(uuid.UUID(int=self._request_ids.getrandbits(128), version=4))
+
+    def _date(self) -> str:
+        return format_datetime(self.clock(), usegmt=True)
 
     def _reply(self, status: int, body: str, request_id: str) -> Reply:
         headers = {
             "x-amzn-RequestId": request_id,
             "Content-Type": "text/xml",
-            "Date": format_datetime(self.clock(), usegmt=True),
+            "Date": self._date(),
         }
         return Reply(status=status, body=body.encode(), headers=headers)
-
-
-def is_mutating(action: str) -> bool:
-    """Whether a call of this name changes an account."""
-    return not action.startswith(_READING)
 
 
 def _form(request: Request) -> dict[str, str]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.http import Reply
+from reconciler.sandbox.http import Reply, Request
 
 HOME: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
 """The region in which a partition's IAM records."""
@@ -72,6 +72,18 @@ class Trail:
         """Keep an event."""
         self.events.append(event)
         self.count += 1
+
+    def answer(self, action: str, request: Request, *, account: str, now: datetime) -> dict[str, Any]:
+        """Answer a call of CloudTrail; IamError is its refusal."""
+        if action != "LookupEvents":
+            raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
+        if request.scope and request.scope[1] not in HOME.values():
+            return {"Events": []}
+        params = _params(request.body)
+        try:
+            return self.lookup(account, params, now)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            raise IamError("ValidationException", "The parameters of LookupEvents are not understood.") from None
 
     def lookup(self, account: str, params: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """LookupEvents: newest first, fifty at a time."""
@@ -158,8 +170,7 @@ def _lower(value: Any) -> Any:
             return value
 
 
-def read_params(body: bytes) -> dict[str, Any]:
-    """The parameters of a call; SerializationException when they are none."""
+def _params(body: bytes) -> dict[str, Any]:
     try:
         params = json.loads(body or b"{}")
     except ValueError:

@@ -1,0 +1,106 @@
+"""The books: what was asked, what was answered, and every change with the state after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+from reconciler.sandbox import files
+from reconciler.sandbox.calls.sts import caller_arn, caller_user_id
+from reconciler.sandbox.cloudtrail import Event, Trail
+from reconciler.sandbox.world import AccountState, Call
+
+_READING: Final = ("Get", "List", "Simulate", "Generate", "AssumeRole")
+
+
+def is_mutating(action: str) -> bool:
+    """Whether a call of this name changes an account."""
+    return not action.startswith(_READING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One mutating call that was carried out, or refused: then `error` is its code.
+
+    `after` is the account as it was then: its tables can be read like the living ones.
+    """
+
+    call: str
+    account: str
+    caller: str
+    params: Mapping[str, Any]
+    error: str | None
+    at: datetime
+    after: AccountState
+
+    def to_json(self, *, with_state: bool = False) -> dict[str, Any]:
+        """The entry; with the whole account after the call, as `files` saves it, if asked."""
+        plain = {
+            "call": self.call,
+            "account": self.account,
+            "caller": self.caller,
+            "params": self.params,
+            "error": self.error,
+            "at": self.at.isoformat(),
+        }
+        return plain | ({"after": files.save_account(self.after)} if with_state else {})
+
+
+@dataclass
+class Books:
+    """Counts by name of call, the journal, and CloudTrail's events.
+
+    `requests` is everything that came in, struck by a fault or not; `calls` what was answered; `mutating`
+    what would change something and was tried, whether refused or done.
+    """
+
+    calls: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    mutating: Counter[str] = field(default_factory=Counter)
+    journal: list[JournalEntry] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
+
+    def tried(self, action: str) -> None:
+        """A call reached its account."""
+        if is_mutating(action):
+            self.mutating[action] += 1
+
+    def write(self, call: Call, *, error: str | None) -> None:
+        """Journal a call, if it is one that changes something."""
+        if is_mutating(call.name):
+            self.journal.append(
+                JournalEntry(
+                    call=call.name,
+                    account=call.account.account_id,
+                    caller=caller_arn(call.world, call.caller),
+                    params=call.params,
+                    error=error,
+                    at=call.now,
+                    after=replace(call.account, tables=call.tables.copy()),
+                )
+            )
+
+    def remember(self, call: Call, result: Mapping[str, Any]) -> None:
+        """Let CloudTrail know of a change, whoever made it."""
+        if is_mutating(call.name):
+            self.trail.record(
+                Event(
+                    name=call.name,
+                    account=call.account.account_id,
+                    at=call.now,
+                    caller_arn=caller_arn(call.world, call.caller),
+                    caller_id=caller_user_id(call.caller),
+                    params=call.params,
+                    result=result,
+                    number=self.trail.count,
+                )
+            )
+
+    def clear(self) -> None:
+        """Forget counts and journal; CloudTrail forgets nothing."""
+        for counter in (self.calls, self.requests, self.mutating):
+            counter.clear()
+        self.journal.clear()

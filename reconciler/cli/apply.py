@@ -79,6 +79,8 @@ def command(
     """
     settings = common.settings()
     plan_file = plan_file_among(paths, settings)
+    if plan_file and (chosen["destroy"] or chosen["targets"]):
+        raise click.UsageError("A plan file says what is done: it takes neither --destroy nor --target.")
     choices = choices_of(chosen, () if plan_file else paths, first_use=first_use)
     reviewed = plan_file is not None or expect is not None
     if not (reviewed or auto_approve or terminal.is_interactive):

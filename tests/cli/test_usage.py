@@ -32,6 +32,7 @@ Run = Callable[..., Finished]
         (["plan", "--approve", "delete:"], "an address is missing"),
         (["plan", "--destroy", "--target", "role/a"], "exclude each other"),
         (["plan", "--destroy", "manifests"], "it takes no PATH"),
+        (["apply", "plan.json", "--destroy"], "neither --destroy nor --target"),
         (["apply", "--parallelism", "0"], "0 is not in the range"),
         (["sandbox", "--port", "70000"], "70000 is not in the range"),
         (["sandbox", "--demo", "--load", "x.json"], "exclude each other"),

@@ -1,0 +1,52 @@
+"""What a person at a terminal sees while the program works, and nobody else."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from reconciler.apply import Outcome, Result
+from reconciler.cli.progress import Watch
+from reconciler.model.change import Call
+
+DONE = Outcome(address="role/a\x1b[2J", call=Call.CREATE_ROLE, outcome=Result.DONE)
+
+
+class Stream(io.StringIO):
+    """Standard error, at a terminal or not."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str = "xterm") -> str:
+    """All that is written while pages are read and operations done."""
+    stream = Stream(terminal=terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    watch = Watch(colour=False)
+    watch.page("111122223333", "ListRoles", 1000)
+    watch.stop()
+    watch.expect(2)
+    watch.waiting("role/a", Call.CREATE_ROLE, 3.0, "Rate exceeded")
+    watch.outcome(DONE)
+    watch.stop()
+    watch.stop()
+    return stream.getvalue()
+
+
+def test_at_a_terminal_the_last_thing_done_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = shown(monkeypatch, terminal=True)
+
+    assert "1/2" in text
+    assert "role/a\\u{1b}[2J CreateRole: done" in text
+
+
+@pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])
+def test_off_a_terminal_there_is_nothing_to_see(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str) -> None:
+    assert shown(monkeypatch, terminal=terminal, term=term) == ""

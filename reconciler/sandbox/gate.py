@@ -27,7 +27,8 @@ def authenticate(request: Request, *, world: World, strict: bool) -> Credentials
     key = request.scope[0]
     known = world.credentials.get(key)
     if known is None:
-        return _stranger(key, strict=strict)
+        # A key that was given out once and is gone is no stranger's.
+        return _stranger(key, strict=strict or key in world.ids.taken)
     if not known.active or not _lives(known.caller, world):
         raise _invalid()
     if known.expires is not None and known.expires <= world.clock():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from reconciler.sandbox.entities import Document, Role, User
@@ -34,7 +34,7 @@ Change = Callable[[str, str], str]
 
 def save(document: Document, *, world: World, account: AccountState) -> Document:
     """The document as IAM keeps it, or MalformedPolicyDocument for the first principal that is none."""
-    return _each_principal(document, lambda key, value: _saved(key, value, world, account))
+    return _each_principal(document, _Saving(world, account).stored)
 
 
 def show(document: Document, *, world: World) -> Document:
@@ -83,91 +83,91 @@ def _with_principals(statement: dict[str, Any], change: Change) -> dict[str, Any
 # --- saving ------------------------------------------------------------------------------------
 
 
-def _saved(key: str, value: str, world: World, account: AccountState) -> str:
-    match key:
-        case "AWS":
-            return _saved_aws(value, world, account)
-        case "Service":
-            if not _SERVICE.fullmatch(value):
+@dataclass(frozen=True, slots=True)
+class _Saving:
+    """One document being saved in an account: each principal becomes its stored form, or is refused."""
+
+    world: World
+    account: AccountState
+
+    def stored(self, key: str, value: str) -> str:
+        match key:
+            case "AWS":
+                return self._aws(value)
+            case "Service" if _SERVICE.fullmatch(value):
+                return value
+            case "Federated":
+                return self._federated(value)
+            case _:
                 raise invalid_principal(key, value)
+
+    def _aws(self, value: str) -> str:
+        if value == "*":
             return value
-        case "Federated":
-            return _saved_federated(value, world, account)
-        case _:
-            raise invalid_principal(key, value)
-
-
-def _saved_aws(value: str, world: World, account: AccountState) -> str:
-    if value == "*":
-        return value
-    if _ACCOUNT.fullmatch(value):
-        return _saved_account(value, value, world, account)
-    if found := UNIQUE_ID.fullmatch(value):
-        if world.arn_of(found[1]) is None:
-            raise invalid_principal("AWS", value)
-        return value
-    arn = _ARN.fullmatch(value)
-    if arn is None or arn[1] != account.partition or "*" in value:
-        raise invalid_principal("AWS", value)
-    return _saved_arn(value, service=arn[2], account_id=arn[3], resource=arn[4], world=world, account=account)
-
-
-def _saved_arn(value: str, *, service: str, account_id: str, resource: str, world: World, account: AccountState) -> str:
-    kind, _, rest = resource.partition("/")
-    match service, kind:
-        case "iam", "root" if not rest:
-            return _saved_account(account_id, value, world, account)
-        case "iam", "user":
-            return _settled(find_user(world, account_id, rest), value, world)
-        case "iam", "role":
-            return _settled(find_role(world, account_id, rest), value, world)
-        case "sts", "assumed-role":
-            return _saved_session(value, account_id, rest, world)
-        case "sts", "federated-user" if rest:
-            _saved_account(account_id, value, world, account)
+        if _ACCOUNT.fullmatch(value):
+            return self._account(value, value)
+        if found := UNIQUE_ID.fullmatch(value):
+            if self.world.arn_of(found[1]) is None:
+                raise invalid_principal("AWS", value)
             return value
-        case _:
+        arn = _ARN.fullmatch(value)
+        if arn is None or arn[1] != self.account.partition or "*" in value:
             raise invalid_principal("AWS", value)
+        return self._arn(value, service=arn[2], account_id=arn[3], resource=arn[4])
 
+    def _arn(self, value: str, *, service: str, account_id: str, resource: str) -> str:
+        kind, _, rest = resource.partition("/")
+        match service, kind:
+            case "iam", "root" if not rest:
+                return self._account(account_id, value)
+            case "iam", "user":
+                return self._living(find_user(self.world, account_id, rest), value)
+            case "iam", "role":
+                return self._living(find_role(self.world, account_id, rest), value)
+            case "sts", "assumed-role":
+                return self._session(value, account_id, rest)
+            case "sts", "federated-user" if rest:
+                self._account(account_id, value)
+                return value
+            case _:
+                raise invalid_principal("AWS", value)
 
-def _saved_account(account_id: str, value: str, world: World, account: AccountState) -> str:
-    known = account_id in world.accounts or world.switches.foreign_accounts
-    if account_id == _NOBODY or not known:
-        raise invalid_principal("AWS", value)
-    if value == account_id and not world.switches.account_ids_kept:
-        return f"arn:{account.partition}:iam::{account_id}:root"
-    return value
+    def _account(self, account_id: str, value: str) -> str:
+        known = account_id in self.world.accounts or self.world.switches.foreign_accounts
+        if account_id == _NOBODY or not known:
+            raise invalid_principal("AWS", value)
+        if value == account_id and not self.world.switches.account_ids_kept:
+            return f"arn:{self.account.partition}:iam::{account_id}:root"
+        return value
 
+    def _living(self, unique_id: str | None, value: str) -> str:
+        """The ID, unless there is none or its entity is too new to be a principal (`faults.Delays`)."""
+        found = None if unique_id is None else self.world.principal_by_id(unique_id)
+        if unique_id is None or found is None or self.world.is_too_new(found[1], self.world.delays.principals):
+            raise invalid_principal("AWS", value)
+        return unique_id
 
-def _saved_session(value: str, account_id: str, rest: str, world: World) -> str:
-    role_name, _, session = rest.partition("/")
-    owner = world.accounts.get(account_id)
-    # A session ARN carries no path, so the name alone finds the role.
-    role = owner.tables.roles.find(role_name) if owner else None
-    if role is None or role.name != role_name or not session:
-        raise invalid_principal("AWS", value)
-    return f"{role.role_id}:{session}" if world.switches.sessions_as_ids else value
+    def _session(self, value: str, account_id: str, rest: str) -> str:
+        role_name, _, session = rest.partition("/")
+        owner = self.world.accounts.get(account_id)
+        # A session ARN carries no path, so the name alone finds the role.
+        role = owner.tables.roles.find(role_name) if owner else None
+        if role is None or role.name != role_name or not session:
+            raise invalid_principal("AWS", value)
+        return f"{role.role_id}:{session}" if self.world.switches.sessions_as_ids else value
 
-
-def _saved_federated(value: str, world: World, account: AccountState) -> str:
-    provider = _PROVIDER.fullmatch(value)
-    if provider is None and not _DOMAIN.fullmatch(value):
-        raise malformed("Federated principals must be valid domain names or SAML metadata ARNs")
-    if provider is not None and provider[1] != account.partition:
-        raise invalid_principal("Federated", value)
-    if provider is not None and world.switches.providers_checked:
-        tables = account.tables
-        if not (tables.oidc_providers.by_key(value) or tables.saml_providers.by_key(value)):
+    def _federated(self, value: str) -> str:
+        provider = _PROVIDER.fullmatch(value)
+        if provider is None and not _DOMAIN.fullmatch(value):
+            raise malformed("Federated principals must be valid domain names or SAML metadata ARNs")
+        if provider is not None and (provider[1] != self.account.partition or self._is_missing(value)):
             raise invalid_principal("Federated", value)
-    return value
+        return value
 
-
-def _settled(unique_id: str | None, value: str, world: World) -> str:
-    """The ID, unless there is none or its entity is too new to be a principal (`faults.Delays`)."""
-    found = None if unique_id is None else world.principal_by_id(unique_id)
-    if unique_id is None or found is None or world.is_too_new(found[1], world.delays.principals):
-        raise invalid_principal("AWS", value)
-    return unique_id
+    def _is_missing(self, arn: str) -> bool:
+        tables = self.account.tables
+        there = tables.oidc_providers.by_key(arn) or tables.saml_providers.by_key(arn)
+        return self.world.switches.providers_checked and there is None
 
 
 def find_user(world: World, account_id: str, path_and_name: str) -> str | None:

@@ -48,11 +48,11 @@ def operation_model(service: str, action: str) -> OperationModel:
 
 def read(operation: OperationModel, form: Mapping[str, str]) -> Params:
     """The parameters of a call, typed, or ValidationError naming everything that is wrong."""
-    problems: list[str] = []
-    params: Params = {}
-    if operation.input_shape is not None:
-        params = _read_structure(operation.input_shape, form, "", "", problems)
-    if problems:
+    if operation.input_shape is None:
+        return {}
+    reader = _Reader(form)
+    params = reader.structure(operation.input_shape, key="", place="")
+    if problems := reader.problems:
         noun = "error" if len(problems) == 1 else "errors"
         raise IamError("ValidationError", f"{len(problems)} validation {noun} detected: " + "; ".join(problems))
     return params
@@ -81,69 +81,67 @@ def write_error(error: IamError, service: str, request_id: str) -> str:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def _read_structure(
-    shape: StructureShape, form: Mapping[str, str], prefix: str, place: str, problems: list[str]
-) -> Params:
-    params: Params = {}
-    for name, member in shape.members.items():
-        key = f"{prefix}{member.serialization.get('name', name)}"
-        where = place + name[0].lower() + name[1:]
-        value = _read(member, form, key, where, problems)
-        if value is not None:
-            params[name] = value
-        elif name in shape.required_members:
-            problems.append(f"Value null at '{where}' failed to satisfy constraint: Member must not be null")
-    return params
+class _Reader:
+    """Reads one form. `key` is where a value stands in the form, `place` what a problem calls it."""
 
+    def __init__(self, form: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self._form = form
 
-def _read(shape: Shape, form: Mapping[str, str], key: str, where: str, problems: list[str]) -> Any:
-    match shape:
-        case StructureShape():
-            present = any(name.startswith(f"{key}.") for name in form)
-            return _read_structure(shape, form, f"{key}.", f"{where}.", problems) if present else None
-        case ListShape():
-            return _read_list(shape, form, key, where, problems)
-        case _:
-            return _read_leaf(shape, form[key], where, problems) if key in form else None
+    def structure(self, shape: StructureShape, *, key: str, place: str) -> Params:
+        params: Params = {}
+        for name, member in shape.members.items():
+            where = place + name[0].lower() + name[1:]
+            value = self._value(member, key=f"{key}{member.serialization.get('name', name)}", place=where)
+            if value is not None:
+                params[name] = value
+            elif name in shape.required_members:
+                self.problems.append(f"Value null at '{where}' failed to satisfy constraint: Member must not be null")
+        return params
 
+    def _value(self, shape: Shape, *, key: str, place: str) -> Any:
+        match shape:
+            case StructureShape():
+                present = any(name.startswith(f"{key}.") for name in self._form)
+                return self.structure(shape, key=f"{key}.", place=f"{place}.") if present else None
+            case ListShape():
+                return self._list(shape, key=key, place=place)
+            case _:
+                return self._leaf(shape, self._form[key], place) if key in self._form else None
 
-def _read_list(
-    shape: ListShape, form: Mapping[str, str], key: str, where: str, problems: list[str]
-) -> list[Any] | None:
-    items: list[Any] = []
-    while True:
-        number = len(items) + 1
-        item = _read(shape.member, form, f"{key}.member.{number}", f"{where}.{number}.member", problems)
-        if item is None:
-            break
-        items.append(item)
-    if not items and key not in form:
-        return None
-    limit = shape.metadata.get("max")
-    if limit is not None and len(items) > limit:
-        problems.append(_problem(where, f"Member must have length less than or equal to {limit}"))
-    return items
+    def _list(self, shape: ListShape, *, key: str, place: str) -> list[Any] | None:
+        items: list[Any] = []
+        while True:
+            number = len(items) + 1
+            item = self._value(shape.member, key=f"{key}.member.{number}", place=f"{place}.{number}.member")
+            if item is None:
+                break
+            items.append(item)
+        if not items and key not in self._form:
+            return None
+        limit = shape.metadata.get("max")
+        if limit is not None and len(items) > limit:
+            self.problems.append(_problem(place, f"Member must have length less than or equal to {limit}"))
+        return items
 
-
-def _read_leaf(shape: Shape, text: str, where: str, problems: list[str]) -> Any:
-    match shape.type_name:
-        case "integer" | "long":
-            if not re.fullmatch(r"-?\d{1,18}", text):
-                raise IamError("MalformedInput", f"'{where}' is not a number")
-            number = int(text)
-            problems += _range_problems(shape, number, where, "value")
-            return number
-        case "boolean":
-            if text.lower() not in {"true", "false"}:
-                raise IamError("MalformedInput", f"'{where}' is not a boolean")
-            return text.lower() == "true"
-        case _:
-            problems += _text_problems(shape, text, where)
-            return text
+    def _leaf(self, shape: Shape, text: str, place: str) -> Any:
+        match shape.type_name:
+            case "integer" | "long":
+                if not re.fullmatch(r"-?[0-9]{1,18}", text):
+                    raise IamError("MalformedInput", f"'{place}' is not a number")
+                self.problems += _range_problems(shape, int(text), place, measure="value")
+                return int(text)
+            case "boolean":
+                if text.lower() not in {"true", "false"}:
+                    raise IamError("MalformedInput", f"'{place}' is not a boolean")
+                return text.lower() == "true"
+            case _:
+                self.problems += _text_problems(shape, text, place)
+                return text
 
 
 def _text_problems(shape: Shape, text: str, where: str) -> list[str]:
-    problems = _range_problems(shape, len(text), where, "length")
+    problems = _range_problems(shape, len(text), where, measure="length")
     pattern = shape.metadata.get("pattern")
     if pattern is not None and not _compiled(pattern).fullmatch(text):
         problems.append(_problem(where, f"Member must satisfy regular expression pattern: {pattern}"))
@@ -153,7 +151,7 @@ def _text_problems(shape: Shape, text: str, where: str) -> list[str]:
     return problems
 
 
-def _range_problems(shape: Shape, size: int, where: str, measure: str) -> list[str]:
+def _range_problems(shape: Shape, size: int, where: str, *, measure: str) -> list[str]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and size < low:
         return [_problem(where, f"Member must have {measure} greater than or equal to {low}")]

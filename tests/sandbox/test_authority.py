@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.sandbox import Account, Clock, Sandbox
+from reconciler.sandbox import Account, Clock, IamError, Sandbox
 from reconciler.sandbox.pytest_plugin import START
 from tests.sandbox.facts import fact
 from tests.sandbox.situation import READ, refused, text, trusting, with_statement
@@ -295,12 +295,7 @@ def test_a_session_policy_limits(strict: Sandbox) -> None:
     arn = trust_alice(account)
     account.put_role_policy("r", "p", allow("iam:*"))
     keys = sts_of(strict).assume_role(RoleArn=arn, RoleSessionName="me", Policy=text(allow("iam:List*")))["Credentials"]
-    client: IAMClient = strict.session().client(
-        "iam",
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    client = with_keys(strict, keys)
     client.list_roles()
     assert "because no session policy allows" in refused(client.get_role, RoleName="r").message
 
@@ -322,3 +317,62 @@ def test_everybody_may_ask_who_they_are(strict: Sandbox) -> None:
     assert session["UserId"] == f"{account.role_id('r')}:me"
     root = strict.session().client("sts").get_caller_identity()
     assert (root["Arn"], root["UserId"]) == ("arn:aws:iam::111122223333:root", "111122223333")
+
+
+# --- at the gate ---------------------------------------------------------------------------------
+
+
+def with_keys(sandbox: Sandbox, keys: Any) -> IAMClient:
+    """A client with the keys that a call gave."""
+    return sandbox.session().client(
+        "iam",
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys.get("SessionToken"),
+    )
+
+
+def test_keys_of_a_deleted_user_open_nothing(sandbox: Sandbox, account: Account) -> None:
+    account.create_user("bob")
+    made = sandbox.session().client("iam").create_access_key(UserName="bob")["AccessKey"]
+    bob = with_keys(sandbox, made)
+    assert bob.get_user()["User"]["UserName"] == "bob"
+    account.recreate_user("bob")
+    assert refused(bob.list_roles).code == "InvalidClientTokenId"
+
+
+def test_an_inactive_key_opens_nothing(sandbox: Sandbox, account: Account) -> None:
+    account.create_user("bob")
+    iam = sandbox.session().client("iam")
+    made = iam.create_access_key(UserName="bob")["AccessKey"]
+    iam.update_access_key(UserName="bob", AccessKeyId=made["AccessKeyId"], Status="Inactive")
+    bob = with_keys(sandbox, made)
+    assert refused(bob.list_roles).code == "InvalidClientTokenId"
+    assert iam.list_access_keys(UserName="bob")["AccessKeyMetadata"][0]["Status"] == "Inactive"
+
+
+@pytest.mark.parametrize(
+    ("caller", "arn"),
+    [
+        ("user/alice", "arn:aws:iam::111122223333:user/ops/alice"),
+        ("arn:aws:iam::111122223333:user/ops/alice", "arn:aws:iam::111122223333:user/ops/alice"),
+        ("role/ci", "arn:aws:sts::111122223333:assumed-role/ci/sandbox"),
+        ("role/ci/build", "arn:aws:sts::111122223333:assumed-role/ci/build"),
+        ("arn:aws:iam::111122223333:role/tools/ci", "arn:aws:sts::111122223333:assumed-role/ci/sandbox"),
+        ("arn:aws:sts::111122223333:assumed-role/ci/build", "arn:aws:sts::111122223333:assumed-role/ci/build"),
+        (None, "arn:aws:iam::111122223333:root"),
+    ],
+)
+def test_a_caller_can_be_named_in_several_ways(
+    sandbox: Sandbox, account: Account, caller: str | None, arn: str
+) -> None:
+    account.create_user("alice", path="/ops/")
+    account.create_role("ci", path="/tools/")
+    assert sandbox.session(caller=caller).client("sts").get_caller_identity()["Arn"] == arn
+
+
+def test_a_caller_that_is_nobody_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(ValueError, match="a caller is user/NAME"):
+        sandbox.session(caller="alice")
+    with pytest.raises(IamError, match="cannot be found"):
+        sandbox.session(caller="user/alice")

@@ -68,18 +68,33 @@ def test_the_version_is_told_to_programs(run: Run) -> None:
     assert run("version", "--format", "json").json == {"version": __version__}
 
 
-@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["plan", "--help"], ["apply", "--help"]])
-def test_asking_for_help_loads_nothing_heavy(arguments: list[str]) -> None:
+def imported_by(*arguments: str) -> set[str]:
+    """The top-level names of all that a command imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "reconciler", *arguments],
         capture_output=True,
         check=True,
         text=True,
     )
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--help"], ["plan", "--help"], ["apply", "--help"]])
+def test_asking_for_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    imported = imported_by(*arguments)
 
     assert "reconciler" in imported
     assert not imported & HEAVY
+
+
+@pytest.mark.usefixtures("box")
+def test_a_plan_without_changes_loads_nothing_that_draws_or_logs(run: Run) -> None:
+    assert run("apply", "--auto-approve").code == 0
+
+    imported = imported_by("plan")
+
+    assert "boto3" in imported
+    assert not imported & {"moto", "deepdiff", "rich", "structlog"}
 
 
 def test_the_bytes_are_the_same_in_every_locale(run_process: Run) -> None:

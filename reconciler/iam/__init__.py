@@ -1,8 +1,8 @@
 """The only way to AWS: one typed method for each API call.
 
 `connection` makes the session and a client for each account, `client` has the calls, `wire` reads the big pages fast,
-`shapes` makes model values of IAM's own shapes, `errors` lists what can fail and `meaning` tells which it is. Importing
-this imports no boto3: that comes with `Aws.connect`.
+`shapes` makes model values of IAM's own shapes, `trail` asks CloudTrail, `errors` lists what can fail and `meaning`
+tells which it is. Importing this imports no boto3: that comes with `Aws.connect`.
 
     aws = Aws.connect(profile="production")
     iam = aws.account(aws.caller().account, read_only=True)
@@ -23,6 +23,7 @@ from reconciler.iam.shapes import (
     policy_of,
     role_of,
 )
+from reconciler.iam.trail import Event, Trail
 from reconciler.iam.wire import Detail, Page
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Caller",
     "Detail",
     "Documents",
+    "Event",
     "Iam",
     "Identity",
     "Kind",
@@ -40,6 +42,7 @@ __all__ = [
     "PolicyFacts",
     "Reply",
     "Tally",
+    "Trail",
     "attached_of",
     "boundary_of",
     "instant",

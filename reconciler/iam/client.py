@@ -119,10 +119,11 @@ def _request_id(reply: object) -> str | None:
 def refuse_writes(model: Any, **_event: object) -> None:
     """Refuse what is not a read before it is sent: botocore's `before-call` event, for every reading client."""
     if model.name not in READS:
-        raise _refusal(model.name)
+        raise refuse(model.name)
 
 
-def _refusal(call: str) -> ReconcilerError:
+def refuse(call: str) -> ReconcilerError:
+    """Return the error for a call that was about to be sent and is no read."""
     return ReconcilerError(
         Diagnostic(
             Code.RA418,
@@ -253,7 +254,7 @@ class Iam:
         """
         writer = self._writer
         if writer is None:
-            raise _refusal(call.value)
+            raise refuse(call.value)
         sent = {key: compact(value) if isinstance(value, Mapping) else value for key, value in params.items()}
         asked = self._asked(call.value, writes=True, address=address)
         answer = ask(lambda: _send(writer, call, sent), asked, self._tally)

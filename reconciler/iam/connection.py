@@ -1,4 +1,4 @@
-"""The way to AWS: one base session, and from it one client for each account.
+"""The way to AWS: one base session, and from it one client for each account and service.
 
 boto3 is imported here, when a connection is made and not before. A session costs 0.2 s, so all accounts share
 one: an account that is reached through a role signs the same session's requests with that role's credentials,
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from reconciler.iam.client import Iam, Tally, ask, refuse_writes
 from reconciler.iam.errors import Asked, NotUnderstoodError
 from reconciler.iam.meaning import misconfigured, no_such_profile, understand
 from reconciler.iam.shapes import Caller
+from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
 from reconciler.iam.wire import LISTS, read_here
 from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
@@ -23,6 +25,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 if TYPE_CHECKING:
     import boto3  # noqa: TID251  for its types only
     from botocore.config import Config
+    from mypy_boto3_cloudtrail import CloudTrailClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
@@ -52,6 +55,7 @@ class Aws:
         self._tally = Tally()
         self._lock = threading.Lock()
         self._caller: Caller | None = None
+        self._ways: dict[str, _Way] = {}
         self._sts: STSClient = _configured(
             lambda: session.client(
                 "sts", region_name=region, endpoint_url=endpoint_url, config=_config(attempts=STS_ATTEMPTS)
@@ -108,12 +112,33 @@ class Aws:
         caller = self.caller() if assumed is None else assumed.caller
         if caller.account != account_id:
             raise _another_account(account_id, caller, role_arn)
+        self._ways[account_id] = _Way(caller, assumed, tally)
         reader = self._client(attempts=self._read_attempts, assumed=assumed)
         reader.meta.events.register("before-call.iam", refuse_writes)
         for call in LISTS:
             reader.meta.events.register(f"before-parse.iam.{call}", read_here)
         writer = None if read_only else self._client(attempts=1, assumed=assumed)
         return Iam(caller=caller, reader=reader, writer=writer, tally=tally)
+
+    def trail(self, account_id: str, *, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> Trail:
+        """Return the CloudTrail of an account that `account` has given before, asked as the same caller.
+
+        Its requests count among the account's; `sleep` and `monotonic` are in seconds.
+        """
+        way = self._ways[account_id]
+        with self._lock:
+            client: CloudTrailClient = _configured(
+                lambda: self._session.client(
+                    "cloudtrail",
+                    region_name=HOMES.get(way.caller.partition, self.signs_in),
+                    endpoint_url=self._endpoint_url,
+                    config=_config(attempts=1),  # it is the trail that waits, at its own pace
+                )
+            )
+        client.meta.events.register("before-call.cloudtrail", refuse_all_but_lookups)
+        if way.assumed is not None:
+            client.meta.events.register("before-sign.cloudtrail", way.assumed.sign_with)
+        return Trail(caller=way.caller, client=client, tally=way.tally, sleep=sleep, monotonic=monotonic)
 
     def _client(self, *, attempts: int, assumed: _Assumed | None) -> IAMClient:
         with self._lock:  # making a client is not safe in two threads at once
@@ -160,6 +185,15 @@ class _Assumed:
 
     def _assume(self) -> Any:
         return ask(lambda: self._sts.assume_role(**self._params), self._asked, self._tally)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How an account is reached: as whom, with which role's credentials if any, and where its requests count."""
+
+    caller: Caller
+    assumed: _Assumed | None
+    tally: Tally
 
 
 def _metadata(reply: Any) -> dict[str, str]:

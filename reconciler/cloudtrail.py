@@ -1,0 +1,398 @@
+"""What CloudTrail remembers of users and roles: whose a dead ID was, who deleted him, who took his name since.
+
+The answer to CreateUser or CreateRole is recorded with the unique ID in it; DeleteUser, DeleteRole and UpdateUser
+are recorded by name alone (IAM User Guide, cloudtrail-integration). So events are replayed, oldest first, into lives:
+a name is taken by a creation, handed on by a rename, and given up by a deletion. A life that began before the events do
+has no ID; it is recognised by its name, where the ledger knows whose name that was at the time.
+
+Times are to the second, and one second is enough to delete and to create: within a second what is possible comes first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, TypeAlias
+
+from reconciler.model.arn import iam_arn, parse_arn
+from reconciler.model.principal import UNIQUE_ID, Remembered
+
+KEPT: Final = timedelta(days=90)
+"""How long CloudTrail's event history lasts (AWS CloudTrail User Guide, view-cloudtrail-events)."""
+
+CALLS: Final[Mapping[str, tuple[str, ...]]] = {
+    "AROA": ("CreateRole", "DeleteRole"),
+    "AIDA": ("CreateUser", "UpdateUser", "DeleteUser"),
+}
+"""The calls that matter to an ID, by its prefix."""
+
+SKEW: Final = timedelta(minutes=5)
+"""How far this machine's clock may be from AWS's, which accepts no signature beyond it."""
+
+_ALL: Final = frozenset(call for calls in CALLS.values() for call in calls)
+_CREATIONS: Final = frozenset({"CreateRole", "CreateUser"})
+
+
+Key: TypeAlias = tuple[str, str, str]
+"""Who holds a name: account, `user` or `role`, and the name without regard to case, in which it is unique."""
+
+
+def key_of(account: str, kind: str, name: str) -> Key:
+    """Return what tells one holder of a name from another."""
+    return account, kind, name.casefold()
+
+
+class NotAnEventError(ValueError):
+    """A record that has not the form of an event; the text says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """What somebody did to a user or role: one event.
+
+    `by` is the ARN of whoever it was, or what stands for it; `at` is RFC 3339 in UTC. `id` and `arn` are those of what
+    was created; `new_name` and `new_path` are those that a rename gave. `request_id` is None where it is not recorded.
+    """
+
+    call: str
+    at: str
+    by: str
+    event_id: str
+    request_id: str | None
+    account: str
+    name: str
+    id: str | None = None
+    arn: str | None = None
+    new_name: str | None = None
+    new_path: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return `user` or `role`."""
+        return "role" if self.call.endswith("Role") else "user"
+
+    @property
+    def key(self) -> Key:
+        """Return the holder of the name that it was done to."""
+        return key_of(self.account, self.kind, self.name)
+
+    @property
+    def new_key(self) -> Key:
+        """Return the holder of the name that it gave, the same where it gave none."""
+        return key_of(self.account, self.kind, self.new_name or self.name)
+
+    def __str__(self) -> str:
+        """Return who did it, when, and where to find it."""
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.by} at {self.at} ({self.call}, event {self.event_id}{request})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What CloudTrail tells of a dead ID: its last ARN, how it came to be and to end, and who has its name since.
+
+    Each deed is None where CloudTrail has it no more, or not at all.
+    """
+
+    arn: str
+    created: Deed | None = None
+    deleted: Deed | None = None
+    recreated: Deed | None = None
+
+    @property
+    def says_something(self) -> bool:
+        """Tell whether there is any deed to tell of."""
+        return any((self.created, self.deleted, self.recreated))
+
+
+def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
+    """Return the deeds in records of LookupEvents, in their order, and what is wrong with those that are none.
+
+    Calls that failed are recorded too; they did nothing.
+    """
+    deeds, wrong = [], []
+    for record in records:
+        try:
+            deed = _deed(record)
+        except NotAnEventError as error:
+            wrong.append(str(error))
+        else:
+            deeds += [deed] if deed else []
+    return deeds, wrong
+
+
+def _deed(record: object) -> Deed | None:
+    event = _event(record)
+    call = _text(event, "eventName")
+    if event.get("errorCode") or call not in _ALL:
+        return None
+    kind = "role" if call.endswith("Role") else "user"
+    asked = _object(event, "requestParameters")
+    deed = Deed(
+        call=call,
+        at=_instant(_text(event, "eventTime")),
+        by=_who(_object(event, "userIdentity")),
+        event_id=_text(event, "eventID"),
+        request_id=_text_or_none(event, "requestID"),
+        account=_text(event, "recipientAccountId"),
+        name=_text(asked, f"{kind}Name"),
+        new_name=_text_or_none(asked, "newUserName"),
+        new_path=_text_or_none(asked, "newPath"),
+    )
+    if call not in _CREATIONS:
+        return deed
+    made = _object(_object(event, "responseElements"), kind)
+    id_, arn = _text(made, f"{kind}Id"), _text(made, "arn")
+    parsed = parse_arn(arn)
+    if not UNIQUE_ID.fullmatch(id_) or parsed is None or not arn.isascii():
+        raise NotAnEventError(f"{id_!r} is no unique ID, or {arn!r} no ARN")
+    if (parsed.account, parsed.kind) != (deed.account, kind):
+        raise NotAnEventError(f"{arn} is no {kind} of account {deed.account}")
+    return replace(deed, id=id_, arn=arn)
+
+
+def _event(record: object) -> Mapping[str, Any]:
+    if not isinstance(record, Mapping):
+        raise NotAnEventError("an entry is no object")
+    try:
+        event = json.loads(_text(record, "CloudTrailEvent"))
+    except (ValueError, RecursionError) as error:
+        raise NotAnEventError("its text is not JSON") from error
+    if not isinstance(event, dict):
+        raise NotAnEventError("its text is no JSON object")
+    return event
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value:
+        raise NotAnEventError(f"it has no {name}")
+    return value
+
+
+def _text_or_none(fields: Mapping[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    if not isinstance(value, dict):
+        raise NotAnEventError(f"it has no {name}")
+    return value
+
+
+def _instant(text: str) -> str:
+    try:
+        return _time(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError) as error:
+        raise NotAnEventError(f"{text!r} is no time") from error
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def _who(identity: Mapping[str, Any]) -> str:
+    """Return who made a call: an ARN, else the service or the ID that stands for one (CloudTrail, userIdentity)."""
+    names = (_text_or_none(identity, name) for name in ("arn", "invokedBy", "principalId", "userName", "accountId"))
+    return next(filter(None, names), "somebody whom the event does not name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """A user or role, from the first event that tells of it to the last.
+
+    `id` and `arn` are None where it is older than the events. `named` is the deed that gave it its last name, None
+    where that is older too.
+    """
+
+    key: Key
+    id: str | None = None
+    arn: str | None = None
+    created: Deed | None = None
+    named: Deed | None = None
+    deleted: Deed | None = None
+
+
+def lives_of(deeds: Iterable[Deed]) -> list[Life]:
+    """Return all lives that deeds, in the order in which they were recorded or nearly so, tell of."""
+    holders: dict[Key, Life] = {}
+    ended: list[Life] = []
+    for _, simultaneous in groupby(sorted(deeds, key=attrgetter("at")), key=attrgetter("at")):
+        for deed in _in_possible_order(list(simultaneous), holders):
+            ended += _happen(deed, holders)
+    return [*ended, *holders.values()]
+
+
+def _in_possible_order(deeds: list[Deed], holders: Mapping[Key, Life]) -> Iterator[Deed]:
+    """Yield the deeds of one second, those first that are possible at that point."""
+    while deeds:
+        deed = next((each for each in deeds if _is_possible(each, deeds, holders)), deeds[0])
+        deeds.remove(deed)
+        yield deed
+
+
+def _is_possible(deed: Deed, rest: Sequence[Deed], holders: Mapping[Key, Life]) -> bool:
+    """Tell whether a name is free that is taken, and held that is given up.
+
+    Of a name that no event has told of yet it is not known which: there a deletion of the one before comes first,
+    unless more is created in that second than deleted.
+    """
+    if deed.key in holders:
+        is_free = deed.new_key == deed.key or deed.new_key not in holders
+        return deed.call not in _CREATIONS and is_free
+    same = [each for each in rest if each.key == deed.key]
+    creations = sum(1 for each in same if each.call in _CREATIONS)
+    return (deed.call in _CREATIONS) == (2 * creations > len(same))
+
+
+def _happen(deed: Deed, holders: dict[Key, Life]) -> list[Life]:
+    """Let a deed change who holds which name; return the lives that end with it."""
+    before = holders.pop(deed.key, None)
+    if deed.call in _CREATIONS:
+        holders[deed.key] = Life(key=deed.key, id=deed.id, arn=deed.arn, created=deed, named=deed)
+        return [before] if before else []  # its end was not recorded
+    life = before or Life(key=deed.key)
+    if deed.call == "UpdateUser":
+        displaced = holders.pop(deed.new_key, None)
+        named = life.named if deed.new_key == deed.key else deed
+        holders[deed.new_key] = replace(life, key=deed.new_key, arn=_moved(life.arn, deed), named=named)
+        return [displaced] if displaced else []
+    return [replace(life, deleted=deed)]
+
+
+def _moved(arn: str | None, deed: Deed) -> str | None:
+    parsed = parse_arn(arn or "")
+    if parsed is None:
+        return None
+    return iam_arn(
+        partition=parsed.partition,
+        account=parsed.account,
+        kind=parsed.kind,
+        path=deed.new_path or parsed.path,
+        name=deed.new_name or parsed.name,
+    )
+
+
+class History:
+    """All lives that the events of some accounts tell of, to be asked about IDs."""
+
+    def __init__(self, deeds: Iterable[Deed] = ()) -> None:
+        """Take the deeds as `lives_of` does."""
+        self._by_id: dict[str, Life] = {}
+        self._nameless: defaultdict[Key, list[Life]] = defaultdict(list)
+        for life in lives_of(deeds):
+            if life.id is not None:
+                self._by_id[life.id] = life
+            else:
+                self._nameless[life.key].append(life)
+
+    def trace(self, unique_id: str, *, known: Remembered | None, alive: Mapping[str, str]) -> Trace | None:
+        """Return what is known of a dead ID, None for nothing.
+
+        `known` is what the ledger has of it; `alive` maps the ARN of each user and role alive to its ID.
+        """
+        life = self._by_id.get(unique_id) or (self._remembered(known) if known else None)
+        arn = (life.arn if life else None) or (known.arn if known else None)
+        if arn is None:
+            return None
+        deleted = life.deleted if life else None
+        recreated = self._successor(arn, alive.get(arn), after=deleted)
+        return Trace(arn=arn, created=life.created if life else None, deleted=deleted, recreated=recreated)
+
+    def _remembered(self, known: Remembered) -> Life | None:
+        """Return the life, older than the events, that had a name and ended when the ledger says that it did."""
+        found = self._nameless.get(_key_of_arn(known.arn), ())
+        return next((life for life in found if life.deleted and _fits(life.deleted, known)), None)
+
+    def _successor(self, arn: str, current_id: str | None, *, after: Deed | None) -> Deed | None:
+        """Return the deed that gave an ARN to whoever has it now, if it came after the end of the one before."""
+        if current_id is None:
+            return None
+        heirs = [life for life in self._nameless.get(_key_of_arn(arn), ()) if not life.deleted]
+        life = self._by_id.get(current_id) or next(iter(heirs), None)
+        named = life.named if life else None
+        return None if named is None or (after is not None and named.at < after.at) else named
+
+
+def _key_of_arn(text: str) -> Key:
+    arn = parse_arn(text)
+    return key_of(arn.account, arn.kind, arn.name) if arn else ("", "", text)
+
+
+def _fits(deletion: Deed, known: Remembered) -> bool:
+    """Tell whether a deletion lies between the last sight of somebody alive and the first of him dead."""
+    at = _time(deletion.at)
+    not_before = _known_time(known.last_alive or known.first_seen)
+    not_after = _known_time(known.first_dead)
+    return (not_before is None or at >= not_before - SKEW) and (not_after is None or at <= not_after + SKEW)
+
+
+def _known_time(text: str | None) -> datetime | None:
+    try:
+        return _time(text) if text else None
+    except (ValueError, OverflowError):
+        return None  # a state that somebody else wrote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What CloudTrail told of the dead IDs of a run, and whose CloudTrail was read; `complete` if all was."""
+
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    accounts: tuple[str, ...] = ()
+    complete: bool = True
+
+    def told(self, unique_id: str) -> str:
+        """Return what became known of an ID, in a sentence."""
+        trace = self.traces.get(unique_id)
+        if trace is not None and trace.says_something:
+            return _told(trace)
+        if not self.complete:
+            return "CloudTrail could not be read to the end, so it may know more."
+        return f"CloudTrail of {' and '.join(self.accounts)} has nothing of it in the last {KEPT.days} days."
+
+
+def _told(trace: Trace) -> str:
+    if trace.created and trace.deleted and trace.created.at > trace.deleted.at:
+        return "CloudTrail records its end before its beginning: its times are not to be trusted."
+    parts = [f"created by {trace.created}"] if trace.created else []
+    parts += [f"deleted by {trace.deleted}" if trace.deleted else "its deletion is not recorded"]
+    if trace.recreated:
+        how = "its name was given to another" if trace.recreated.call == "UpdateUser" else "recreated"
+        parts.append(f"{how} by {trace.recreated}")
+    return f"CloudTrail: {'; '.join(parts)}."
+
+
+def learned(
+    ledger: Mapping[str, Remembered], traces: Mapping[str, Trace], *, account: str, at: str
+) -> dict[str, Remembered]:
+    """Return the ledger of an account with what was found out about its dead IDs at a time `at`."""
+    known = dict(ledger)
+    for id_, trace in traces.items():
+        parsed = parse_arn(trace.arn)
+        if parsed is not None and parsed.account == account:
+            known[id_] = _learned(known.get(id_), trace, at)
+    return known
+
+
+def _learned(entry: Remembered | None, trace: Trace, at: str) -> Remembered:
+    created = trace.created.at if trace.created else None
+    deleted = trace.deleted.at if trace.deleted else None
+    first_seen = (entry.first_seen if entry else None) or created
+    last_alive = max(filter(None, (first_seen, entry.last_alive if entry else None, deleted)), default=None)
+    first_dead = (entry.first_dead if entry else None) or at
+    return Remembered(
+        arn=trace.arn,
+        first_seen=first_seen,
+        last_alive=last_alive,
+        first_dead=max(filter(None, (last_alive, first_dead)), default=None),
+        deleted=(entry.deleted if entry else None) or deleted,
+    )

@@ -18,7 +18,7 @@ import click
 from reconciler.cli.errors import Defect, defect_text, usage_diagnostic
 from reconciler.cli.group import root
 from reconciler.cli.interrupts import heard
-from reconciler.cli.terminal import Terminal, close_broken_pipe
+from reconciler.cli.terminal import Terminal, give_up_results
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 __all__ = ["main"]
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given, terminal)
     except BrokenPipeError:
-        close_broken_pipe()
+        give_up_results()
         return 1
 
 
@@ -39,16 +39,15 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
     """Run one command; whatever ends it is said on standard error."""
     try:
         with heard():
-            result = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
+            code = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
+        terminal.flush()
+        return int(code or 0)
     except click.UsageError as error:
         terminal.complain(usage_diagnostic(error))
     except (click.Abort, KeyboardInterrupt):
-        terminal.complain(Diagnostic(Code.RA417, "Interrupted; nothing more was begun."))
+        terminal.complain(Diagnostic(Code.RA417, "Interrupted.", help="The next plan shows where things stand."))
     except ReconcilerError as error:
         terminal.complain(*error.diagnostics)
     except Defect as defect:
         terminal.say(defect_text(defect))
-    else:
-        terminal.flush()
-        return int(result or 0)
     return 1

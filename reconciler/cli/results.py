@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.cli.terminal import Terminal
-from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import Plan, Summary
 from reconciler.planfile import fleet_to_json, plan_to_json
 from reconciler.render.json import dumps, failure_to_json
@@ -66,8 +65,3 @@ def say_calls(terminal: Terminal, calls: Iterable[Mapping[str, int]]) -> None:
     if total:
         parts = ", ".join(f"{name} {number}" for name, number in sorted(total.items()))
         terminal.say(f"{sum(total.values())} calls to AWS: {parts}\n")
-
-
-def errors_of(accounts: Iterable[tuple[Diagnostic, ...]]) -> bool:
-    """Tell whether any account failed."""
-    return any(accounts)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-from reconciler.model.diagnostic import Diagnostic
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.render.diagnostics import all_diagnostics
 from reconciler.render.lines import NARROWEST, WIDTH, Canvas, paint
 
@@ -43,8 +44,9 @@ class Terminal:
         )
 
     def show(self, text: str) -> None:
-        """Write a result to standard output."""
-        sys.stdout.write(text)
+        """Write a result to standard output; ReconcilerError (RA419) where there is no room for it."""
+        with _room_for_results():
+            sys.stdout.write(text)
 
     def say(self, text: str) -> None:
         """Write anything else to standard error; what cannot be written there is lost, and stops nothing."""
@@ -60,7 +62,8 @@ class Terminal:
 
     def flush(self) -> None:
         """Write out what is still held back, so that a closed pipe shows now and not when Python ends."""
-        sys.stdout.flush()
+        with _room_for_results():
+            sys.stdout.flush()
 
     @property
     def is_interactive(self) -> bool:
@@ -83,6 +86,19 @@ def _has_colour(environ: Mapping[str, str], *, refused: bool, at_terminal: bool)
     return at_terminal and environ.get("TERM") != "dumb"
 
 
-def close_broken_pipe() -> None:
-    """Let Python end in peace after the reader of standard output has gone away."""
+@contextmanager
+def _room_for_results() -> Iterator[None]:
+    """Turn what keeps standard output from being written into a diagnostic, but for a reader who has gone away."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_results()
+        message = f"Standard output cannot be written: {error.strerror}."
+        raise ReconcilerError(Diagnostic(Code.RA419, message, help="The result is not complete.")) from error
+
+
+def give_up_results() -> None:
+    """Let Python end in peace after standard output can no longer be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

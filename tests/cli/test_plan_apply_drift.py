@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Sandbox
+from reconciler.sandbox.http import Reply, Request
 from tests.cli.conftest import DEPLOYER, Finished
 
 Run = Callable[..., Finished]
@@ -320,3 +323,31 @@ def test_several_accounts_stand_below_one_top(run: Run, folder: Path) -> None:
     applied = run("apply", "--auto-approve", "--format", "json").json
     assert applied["summary"]["added"] == 1
     assert run("drift", "--format", "json").json["summary"]["findings"] == 0
+
+
+def test_an_interrupt_finishes_the_call_under_way_and_the_next_apply_does_the_rest(
+    run: Run, box: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        (folder / "manifests" / f"{name}.yaml").write_text(DEPLOYER.replace("deployer", name))
+    answer = box.answer
+
+    def answer_and_interrupt(request: Request) -> Reply:
+        reply = answer(request)
+        if b"Action=CreateRole" in request.body and box.mutating_calls["CreateRole"] == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return reply
+
+    monkeypatch.setattr(box, "answer", answer_and_interrupt)
+    stopped = run("apply", "--auto-approve", "--parallelism", "1")
+
+    assert stopped.code == 1
+    assert "Apply incomplete! Resources: 1 added" in stopped.out
+    assert last_line(stopped.out).endswith("Interrupted: run the same command again, it goes on from here.")
+    assert box.mutating_calls["CreateRole"] == 1
+
+    finished = run("apply", "--auto-approve")
+
+    assert finished.code == 0
+    assert last_line(finished.out) == "Apply complete! Resources: 3 added, 0 changed, 0 destroyed."
+    assert box.mutating_calls["CreateRole"] == 4

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,18 @@ def test_a_reader_that_goes_away_is_no_defect() -> None:
 
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_result_that_finds_no_room_is_an_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "reconciler", "explain"], stdout=full, stderr=subprocess.PIPE, check=False, text=True
+        )
+
+    assert done.returncode == 1
+    assert "RA419" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture

@@ -178,4 +178,4 @@ class Trust(RuleBasedStateMachine):
 
 TestTrust = Trust.TestCase
 # Fifty steps an example, each with a whole account saved and loaded: a tenth of the examples is plenty.
-TestTrust.settings = settings(max_examples=max(30, settings.default.max_examples // 10))
+TestTrust.settings = settings(max_examples=max(30, settings().max_examples // 10))

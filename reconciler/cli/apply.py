@@ -16,6 +16,7 @@ from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, title_of
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.render.diagnostics import counted
 from reconciler.render.json import apply_to_json, dumps, failure_to_json, fleet_to_json, summed
 from reconciler.render.text import Titled, apply_text
 
@@ -135,7 +136,7 @@ class _Stage:
         """Ask the person at the terminal."""
         held = sum(1 for plan in run.plans for change in plan.changes if change.held)
         if held:
-            self.terminal.say(f"\nYour yes approves the {held} held for review as well.\n")
+            self.terminal.say(f"\nYour yes also approves what is held for review: {counted(held, 'change')}.\n")
         self.terminal.flush()
         self.terminal.say("\nShall this be done? Only 'yes' will be accepted: ")
         if input().strip() != "yes":

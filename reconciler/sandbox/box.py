@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.sandbox import authority, calls, cloudtrail, files, gate, s3, wire
 from reconciler.sandbox.account import Account
-from reconciler.sandbox.books import Books, JournalEntry
+from reconciler.sandbox.books import Books, JournalEntry, is_mutating
 from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
@@ -34,6 +34,8 @@ from reconciler.sandbox.world import DEFAULT_ACCOUNT, Call, Switches, World
 if TYPE_CHECKING:
     import boto3
     from botocore.model import OperationModel
+
+__all__ = ["Sandbox", "is_mutating"]
 
 _BODY_LIMIT: Final = 1_000_000
 _HALF_A_DAY: Final = 43_200

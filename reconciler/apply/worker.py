@@ -26,7 +26,7 @@ from reconciler.apply.outcome import UNDECIDED, Attempt, Result, failed, not_see
 from reconciler.iam import AwsError, Kind, Reply
 from reconciler.look import Seen, id_now, look, look_again
 from reconciler.model.arn import parse_arn
-from reconciler.model.change import Action, Call, Change
+from reconciler.model.change import Action, Call, Change, Operation
 from reconciler.model.form import Paths, digest_at
 from reconciler.operations import advance
 from reconciler.plan import forms_after
@@ -65,8 +65,9 @@ class Worker:
     ) -> None:
         self._change = change
         self._operation = change.operations[position]
-        self._later = change.operations[position:]
-        self._forms = forms_after(change)
+        part, at = _part_with(change, position)
+        self._later = part[at:]
+        self._forms = forms_after(replace(change, operations=part))
         self._memory = memory
         self._means = means
         self._live = live
@@ -104,12 +105,9 @@ class Worker:
 
     def _moved(self, seen: Seen) -> str | None:
         """Return what somebody else has done to the object since the plan was made, None for nothing."""
-        for path, base in self._change.base.items():
-            there = digest_at(seen.paths.get(path), self._memory.partition, self._memory.as_planned)
-            if there != base and self._digest(seen.paths, path) not in self._forms.get(path, ()):
-                return f"{path} was changed by somebody else"
-        if not self._removes:
-            return None
+        foreign = [path for path in self._change.base if self._is_foreign(seen.paths, path)]
+        if foreign or not self._removes:
+            return f"{foreign[0]} was changed by somebody else" if foreign else None
         let_go = {operation.params.get("InstanceProfileName") for operation in self._change.operations}
         read = {*self._change.base, "tags"}  # the lists do not show those of a managed policy
         added = sorted({*seen.paths} - read) + sorted({*seen.instance_profiles} - let_go)
@@ -123,7 +121,7 @@ class Worker:
 
     def _is_replaced(self, seen: Seen) -> bool:
         """Tell whether this very replacement has been made already."""
-        final = {path: digests[-1] for path, digests in self._forms.items()}
+        final = {path: digests[-1] for path, digests in forms_after(self._change).items()}
         ours = seen.id == self._memory.recorded_id(self._change.address)
         return ours and all(self._digest(seen.paths, path) == digest for path, digest in final.items())
 
@@ -274,10 +272,8 @@ class Worker:
             return self._stale(f"it was deleted and recreated, its ID is now {seen.id}")
         if self._operation.forms and self._is_as_asked(seen.paths):
             return self._well(Result.DONE if self._unanswered else Result.ALREADY, error.request_id)
-        for path in self._operation.forms:
-            if self._digest(seen.paths, path) not in {*self._forms[path], self._change.base.get(path)}:
-                return self._stale(f"{path} was changed by somebody else")
-        return None
+        foreign = [path for path in self._operation.forms if self._is_foreign(seen.paths, path)]
+        return self._stale(f"{foreign[0]} was changed by somebody else") if foreign else None
 
     def _read_back(self, attempt: Attempt) -> Attempt:
         """Return the attempt once reading shows it, as something else in this run builds on it."""
@@ -311,6 +307,14 @@ class Worker:
             for path, digest in self._operation.forms.items()
         )
 
+    def _is_foreign(self, held: Paths, path: str) -> bool:
+        """Tell whether a path is neither as it was last known to be nor in a form that this change leads through."""
+        as_planned = digest_at(held.get(path), self._memory.partition, self._memory.as_planned)
+        now = self._digest(held, path)
+        if as_planned == self._change.base.get(path) or now in self._forms.get(path, ()):
+            return False
+        return self._live is None or now != self._digest(self._live, path)
+
     def _digest(self, held: Paths, path: str) -> str | None:
         return digest_at(held.get(path), self._memory.partition, self._memory.as_now)
 
@@ -325,6 +329,13 @@ class Worker:
         live = self._live or {}
         after = live if result is Result.ALREADY and live else advance(live, self._operation)
         return Attempt(outcome=result, request_id=request_id, made_id=made_id, live=after)
+
+
+def _part_with(change: Change, position: int) -> tuple[tuple[Operation, ...], int]:
+    """Return the calls on the object that one call is about, and its place among them: a replacement is about two."""
+    operations = change.operations
+    end = next((place + 1 for place, each in enumerate(operations) if each.call in _UNMAKING), 0)
+    return (operations[:end], position) if position < end else (operations[end:], position - end)
 
 
 def _boundary(params: Mapping[str, Any]) -> str | None:

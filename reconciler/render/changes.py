@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import assert_never
 
@@ -49,6 +50,8 @@ APPROVALS = {
     Approval.DELETE: "deletes the object, and its ID with it",
 }
 
+# A note tells of several entities in sentences that begin with their ID or ARN: each gets a line of its own.
+_NEXT_ENTITY = re.compile(r"(?<=[.]) (?=(?:AIDA|AROA)[A-Z0-9]|arn:)")
 _MARGIN = 2
 _INDENT = 6
 
@@ -107,8 +110,9 @@ def _difference_lines(difference: Difference, change: Change, partition: str, wi
         yield from inside(policy_difference(difference.before, difference.after, partition=partition), 4)
     elif not value:
         yield from inside(entry_difference(difference.before, difference.after), 4)
-    if difference.note:
-        yield from prose(inert(sentence(difference.note)), indent=4, width=width, first=Span("> ", Tone.NOTE))
+    for told in _NEXT_ENTITY.split(difference.note or ""):
+        if told:
+            yield from prose(inert(sentence(told)), indent=4, width=width, first=Span("> ", Tone.NOTE))
 
 
 def _mark(difference: Difference) -> tuple[str, Tone]:

@@ -97,7 +97,7 @@ RE_TRUSTED = change(
             before=trust(DEAD_ALICE, DEAD_RUNNER, f"arn:aws:iam::{ACCOUNT}:user/bob"),
             after=trust(ALICE, RUNNER, f"arn:aws:iam::{ACCOUNT}:user/bob"),
             note=(
-                f"{DEAD_ALICE} was {ALICE} until 2026-11-23T10:00:00Z, who today is AIDAJQABLZS4A3QDU576Q; "
+                f"{DEAD_ALICE} was {ALICE} until 2026-11-23T10:00:00Z, who today is AIDAJQABLZS4A3QDU576Q. "
                 f"{DEAD_RUNNER} was {RUNNER}, which today is AROAJQABLZS4A3QDU576Q."
             ),
         ),

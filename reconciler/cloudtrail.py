@@ -378,7 +378,7 @@ def learned(
     known = dict(ledger)
     for id_, trace in traces.items():
         parsed = parse_arn(trace.arn)
-        if parsed is not None and parsed.account == account:
+        if trace.says_something and parsed is not None and parsed.account == account:
             known[id_] = _learned(known.get(id_), trace, at)
     return known
 

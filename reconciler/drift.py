@@ -8,9 +8,10 @@ and is no drift.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from reconciler.cloudtrail import Resolved, Trace
 from reconciler.diff import Case, Decision, blocker_of, cases, decide, differing_paths
 from reconciler.effects import WIDENING, path_effect
 from reconciler.model.change import Reason
@@ -45,7 +46,8 @@ class Finding:
 
     `principal_id` is without its session, which has its own field. A guess stands in `inferred_arn`, never in
     `last_known_arn`. `arn` is that of the object found; `place` that of its manifest, None for what nobody declared.
-    `first_seen` is when the ID was first seen dead, `last_alive` when it was last seen alive.
+    `first_seen` is when the ID was first seen dead, `last_alive` when it was last seen alive. `cloudtrail` is what that
+    told of it, None where it was not asked or has nothing.
     """
 
     kind: Kind
@@ -69,6 +71,7 @@ class Finding:
     first_seen: str | None = None
     last_alive: str | None = None
     deleted: str | None = None
+    cloudtrail: Trace | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,12 @@ class DriftReport:
     def counted(self) -> tuple[Finding, ...]:
         """Return the errors and warnings: what the exit code and the summary count, notes not among them."""
         return tuple(found for found in self.findings if found.severity is not Severity.NOTE)
+
+    @property
+    def dead_ids(self) -> frozenset[str]:
+        """Return the dead IDs that were found, without sessions."""
+        orphans = (found for found in self.findings if found.kind is Kind.ORPHANED_PRINCIPAL)
+        return frozenset(found.principal_id for found in orphans if found.principal_id)
 
     @property
     def orphaned_principals(self) -> int:
@@ -121,6 +130,18 @@ def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int
         warnings=tuple(warnings),
         calls=dict(calls or {}),
     )
+
+
+def traced(report: DriftReport, resolved: Resolved) -> DriftReport:
+    """Return the report with what CloudTrail told of each dead ID, and that it told nothing where it did not."""
+    return replace(report, findings=tuple(_traced(found, resolved) for found in report.findings))
+
+
+def _traced(found: Finding, resolved: Resolved) -> Finding:
+    if found.kind is not Kind.ORPHANED_PRINCIPAL or found.principal_id is None:
+        return found
+    told = resolved.told(found.principal_id)
+    return replace(found, message=f"{found.message} {told}", cloudtrail=resolved.traces.get(found.principal_id))
 
 
 def _worst_first(found: Finding) -> tuple[int, str, str, str]:

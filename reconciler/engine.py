@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from reconciler.cloudtrail import Resolved, learned
 from reconciler.config import AccountConfig, Config
 from reconciler.iam import Aws, Caller, Iam
 from reconciler.look import or_none
@@ -31,8 +32,10 @@ from reconciler.model.principal import PrincipalIndex, Remembered
 from reconciler.model.role import Role
 from reconciler.plan import Limits, Plan, Policy, make_plan, needed_for
 from reconciler.planfile import read_plans
+from reconciler.resolve import resolve
 from reconciler.snapshot import Snapshot, confirm_absent, index_of, read_policy, read_snapshot
-from reconciler.state import LocalStore, State, StateStore, observe
+from reconciler.state import LocalStore, State, StateStore, compact, observe
+from reconciler.state.history import contradictions, ids_in, ledger_of, other_states
 from reconciler.world import Ignore, World
 
 if TYPE_CHECKING:
@@ -185,6 +188,18 @@ class DriftRun:
     fleet: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccountCompact:
+    """What became of one account's ledger: how many dead IDs were dropped and kept, or why nothing was done."""
+
+    account: str
+    name: str | None = None
+    dropped: int = 0
+    kept: int = 0
+    warnings: tuple[Diagnostic, ...] = ()
+    error: tuple[Diagnostic, ...] = ()
+
+
 def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
     """Return what can be known to be wrong with the manifests without AWS; `paths` limits what is told, not read."""
     manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
@@ -256,13 +271,13 @@ def drift(
     record: bool = True,
     lock_timeout: float = DRIFT_LOCK_SECONDS,
     progress: Progress | None = None,
+    ask_cloudtrail: bool = False,
 ) -> DriftRun:
     """Return what is wrong with each live account, and note in the state who lives there.
 
+    With `ask_cloudtrail` that is asked whose the dead IDs were, who deleted them, and who has their names since.
     Without the lock, or leave to write, the report is made all the same, and says that the ledger was not updated.
     """
-    from reconciler.drift import find_drift  # noqa: PLC0415  a plan needs none of it
-
     with _Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
         excuses: dict[str, Diagnostic] = {}
         for one in work.accounts if record else ():
@@ -271,14 +286,15 @@ def drift(
             except ReconcilerError as error:
                 excuses[one.id] = _not_updated(error)
         readings = work.read_all()
+        said = work.doubts(readings)
+        resolved = work.ask_cloudtrail(readings, said) if ask_cloudtrail else None
         reports = []
         for one in work.accounts:
             if one.id not in readings:
                 reports.append(AccountDrift(account=one.id, name=one.name, error=work.errors[one.id]))
                 continue
             reading = readings[one.id]
-            world = work.world(reading, readings)
-            report = find_drift(world, unmanaged=unmanaged, calls=work.calls(reading))
+            report = work.report(reading, readings, said[one.id], resolved=resolved, unmanaged=unmanaged)
             if record and one.id not in excuses:
                 try:
                     work.store.write(reading.observed)
@@ -288,6 +304,23 @@ def drift(
                 report = replace(report, warnings=(*report.warnings, excuses[one.id]))
             reports.append(AccountDrift(account=one.id, name=one.name, report=report))
         return DriftRun(accounts=tuple(reports), fleet=work.fleet)
+
+
+def compact_ledgers(
+    settings: Settings, *, lock_timeout: float = DRIFT_LOCK_SECONDS, progress: Progress | None = None
+) -> tuple[AccountCompact, ...]:
+    """Drop from each account's ledger the dead IDs that no live document shows and nothing owned refers to.
+
+    Documents of any account may show them: where one cannot be read, nothing is dropped anywhere. Raises
+    ReconcilerError where a state cannot be written.
+    """
+    with _Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
+        work.lock_all(locks, operation="state compact", timeout=lock_timeout)
+        readings = work.read_all()
+        if work.errors:
+            return tuple(AccountCompact(account=id_, error=error) for id_, error in sorted(work.errors.items()))
+        said = work.doubts(readings)
+        return tuple(work.compact(reading, readings, said[account]) for account, reading in readings.items())
 
 
 def store_of(settings: Settings) -> StateStore:
@@ -360,6 +393,8 @@ class _Work:
         self._manifests = Manifests()
         self.errors: dict[str, tuple[Diagnostic, ...]] = {}
         self.store = store_of(settings)
+        self._others: list[State] = []
+        self._unread: list[Diagnostic] = []
 
     def __enter__(self) -> Self:
         """Load the manifests and find out which accounts there are; raises ReconcilerError for what ends everything."""
@@ -495,6 +530,7 @@ class _Work:
             if one.id not in self.errors:
                 with self._beside_the_others(one):
                     readings[one.id] = self._read(one)
+        self._others, self._unread = other_states(self.store, than=readings.keys())
         return readings
 
     @contextmanager
@@ -540,8 +576,8 @@ class _Work:
         return _Reading(account=account, iam=iam, caller=caller, snapshot=snapshot, state=state, observed=observed)
 
     def index(self, readings: Mapping[str, _Reading]) -> PrincipalIndex:
-        """Return who lives in any of the accounts, and who is remembered."""
-        ledger: dict[str, Remembered] = {}
+        """Return who lives in any of the accounts, and who is remembered, of accounts that are not read too."""
+        ledger: dict[str, Remembered] = ledger_of(self._others)
         for reading in readings.values():
             ledger.update(reading.observed.ledger)
         return index_of([reading.snapshot for reading in readings.values()], ledger)
@@ -573,6 +609,66 @@ class _Work:
             ),
         )
 
+    def doubts(self, readings: Mapping[str, _Reading]) -> dict[str, list[Diagnostic]]:
+        """Return by account what makes memory doubtful: a state that cannot be read, a contradiction, the clock."""
+        against = contradictions([*(reading.state for reading in readings.values()), *self._others])
+        return {
+            account: [*self._unread, *against.get(account, ()), *_clock_set_back(reading)]
+            for account, reading in readings.items()
+        }
+
+    def report(
+        self,
+        reading: _Reading,
+        readings: Mapping[str, _Reading],
+        said: Sequence[Diagnostic],
+        *,
+        resolved: Resolved | None,
+        unmanaged: bool,
+    ) -> DriftReport:
+        """Return what is wrong with an account, with what CloudTrail told if asked, and what else is to be said."""
+        from reconciler.drift import find_drift, traced  # noqa: PLC0415  a plan needs none of it
+
+        found = find_drift(self.world(reading, readings), unmanaged=unmanaged, calls=self.calls(reading))
+        found = replace(found, warnings=(*found.warnings, *said))
+        return found if resolved is None else traced(found, resolved)
+
+    def ask_cloudtrail(self, readings: Mapping[str, _Reading], said: Mapping[str, list[Diagnostic]]) -> Resolved:
+        """Return what CloudTrail tells of the dead IDs of all accounts; it is `observed` from then on.
+
+        What was wrong with reading it is added to what is `said` of each account.
+        """
+        from reconciler.drift import find_drift  # noqa: PLC0415  a plan needs none of it
+
+        settings = self._settings
+        resolved, wrong = resolve(
+            [self._aws.trail(account, sleep=settings.sleep, monotonic=settings.monotonic) for account in readings],
+            dead={id_ for one in readings.values() for id_ in find_drift(self.world(one, readings)).dead_ids},
+            index=self.index(readings),
+            now=settings.clock(),
+            on_page=self._progress.page,
+        )
+        for account, reading in readings.items():
+            said[account].extend(wrong.get(account, ()))
+            known = learned(reading.observed.ledger, resolved.traces, account=account, at=reading.snapshot.taken_at)
+            reading.observed = replace(reading.observed, ledger=known)
+        return resolved
+
+    def compact(self, reading: _Reading, readings: Mapping[str, _Reading], said: list[Diagnostic]) -> AccountCompact:
+        """Write the memory of an account without the dead IDs that no account shows; tell how many went."""
+        shown = ids_in(role.trust for one in readings.values() for role in one.snapshot.roles.values())
+        states = [*(one.state for one in readings.values()), *self._others]
+        trusted = {id_ for state in states for owned in state.objects.values() for id_ in owned.principals.values()}
+        before = reading.observed
+        after = self.store.write(compact(before, dead_in_use=shown | trusted))
+        return AccountCompact(
+            account=reading.account.id,
+            name=reading.account.name,
+            dropped=len(before.ledger) - len(after.ledger),
+            kept=sum(1 for entry in after.ledger.values() if entry.last_alive is not None),
+            warnings=tuple(said),
+        )
+
     def plan(self, account: _Account, readings: Mapping[str, _Reading]) -> AccountPlan:
         """Return the plan of an account, or why there is none."""
         reading = readings.get(account.id)
@@ -581,7 +677,8 @@ class _Work:
         world = self.world(reading, readings)
         only = self._only(world)
         made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading))
-        told = [*self._said_beforehand(world), *_warnings(self._manifests.diagnostics), *reading.snapshot.remarks]
+        told = [*self._said_beforehand(world), *_warnings(self._manifests.diagnostics), *self._unread]
+        told += reading.snapshot.remarks
         return AccountPlan(account=account.id, name=account.name, plan=replace(made, warnings=(*told, *made.warnings)))
 
     def saved_plan(self, account: _Account, readings: Mapping[str, _Reading]) -> AccountPlan:
@@ -764,6 +861,16 @@ def _not_updated(error: ReconcilerError) -> Diagnostic:
         place=cause.place,
         help=cause.help,
     )
+
+
+def _clock_set_back(reading: _Reading) -> list[Diagnostic]:
+    """Return a warning where the state was written later than now."""
+    before, now = reading.state.seen_at, reading.snapshot.taken_at
+    if before is None or before <= now:
+        return []
+    message = f"The account {reading.account.id} was last looked at on {before}, by its state; now it is {now}."
+    remedy = "One of the clocks is wrong, this machine's or that of the last run: times in the ledger are doubtful."
+    return [Diagnostic(Code.RS510, message, severity=Severity.WARNING, help=remedy)]
 
 
 def _raise_errors(told: Sequence[Diagnostic]) -> None:

@@ -22,10 +22,17 @@ if TYPE_CHECKING:
     cls=Command,
     examples=[
         "reconciler drift # broken trusts, and what was changed outside; 2 where there is anything",
+        "reconciler drift --resolve cloudtrail # and who deleted whom, as far as the last 90 days tell",
         "reconciler drift --unmanaged --format json # the roles that nobody declared too",
     ],
 )
 @click.option("--unmanaged", cls=Option, is_flag=True, help="List the roles that no manifest declares.")
+@click.option(
+    "--resolve",
+    cls=Option,
+    type=click.Choice(["cloudtrail"]),
+    help="Look up whose the dead IDs were, who deleted them and who recreated them.",
+)
 @click.option("--no-record", cls=Option, is_flag=True, help="Do not note who is alive; nothing is written.")
 @click.option(
     "--lock-timeout",
@@ -39,15 +46,28 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_obj
 def command(
-    terminal: Terminal, /, *, unmanaged: bool, no_record: bool, lock_timeout: float, form: str, common: Common
-) -> int:  # fmt: skip
+    terminal: Terminal,
+    /,
+    *,
+    unmanaged: bool,
+    resolve: str | None,
+    no_record: bool,
+    lock_timeout: float,
+    form: str,
+    common: Common,
+) -> int:
     """Report what is wrong with the live account: whose trust is broken, and what was changed outside."""
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
     watch = Watch(colour=terminal.err.colour)
     try:
         run = engine.drift(
-            common.settings(), unmanaged=unmanaged, record=not no_record, lock_timeout=lock_timeout, progress=watch
+            common.settings(),
+            unmanaged=unmanaged,
+            record=not no_record,
+            lock_timeout=lock_timeout,
+            progress=watch,
+            ask_cloudtrail=resolve is not None,
         )
     finally:
         watch.stop()

@@ -1,23 +1,28 @@
-"""`reconciler state`: look into what is remembered, and give an object up."""
+"""`reconciler state`: look into what is remembered, make it shorter, and give an object up."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from reconciler.cli.clock import utc_now
 from reconciler.cli.errors import did_you_mean
-from reconciler.cli.group import Command
+from reconciler.cli.group import Command, Option
 from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.progress import Watch
 from reconciler.cli.terminal import Terminal
-from reconciler.model.arn import is_account_id
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.model.principal import Role, UniqueId, UniqueIdSession, User, parse_principal
+from reconciler.render.diagnostics import counted
+from reconciler.render.known import known_json, known_lines
 from reconciler.render.lines import paint
 from reconciler.render.memory import memory_json, memory_lines, object_lines
 from reconciler.state import LocalStore, State, forget
+from reconciler.state.history import accounts_in, known_of, other_states
 
 
 @click.group()
@@ -43,20 +48,30 @@ def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
     cls=Command,
     examples=[
         "reconciler state show role/deployer # one object, with the principals it trusts",
+        "reconciler state show --principal AROA... # whose that ID was, and who trusted it",
         "reconciler state show # the whole memory as JSON",
     ],
 )
 @click.argument("address", required=False)
+@click.option("--principal", cls=Option, metavar="ID|ARN", help="All that any state knows of a user or role.")
+@format_option("text", "json")
 @common_options
 @click.pass_obj
-def show(terminal: Terminal, /, *, address: str | None, common: Common) -> int:
-    """Show what is remembered of ADDRESS, or everything."""
+def show(terminal: Terminal, /, *, address: str | None, principal: str | None, form: str, common: Common) -> int:
+    """Show what is remembered of ADDRESS or of a principal, or everything."""
+    if principal is not None:
+        _must_be_alone(address)
+        return _show_principal(terminal, principal, form, common)
     states = list(_states(common))
     if address is None:
         terminal.show(json.dumps([memory_json(state) for state in states], indent=2) + "\n")
         return 0
     found = [state for state in states if address in state.objects]
     _must_be_owned(address, found, states)
+    if form == "json":
+        owned = [asdict(state.objects[address]) | {"account": state.account, "address": address} for state in found]
+        terminal.show(json.dumps(owned, indent=2) + "\n")
+        return 0
     terminal.show(paint((each for state in found for each in object_lines(state, address)), terminal.out))
     return 0
 
@@ -79,6 +94,71 @@ def forget_(terminal: Terminal, /, *, address: str, common: Common) -> int:
     return 0
 
 
+@command.command(
+    "compact",
+    cls=Command,
+    examples=["reconciler state compact # forget the dead IDs that no live document shows any more"],
+)
+@click.option(
+    "--lock-timeout",
+    cls=Option,
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="How long to wait for another run's lock.  [default: 0]",
+)
+@common_options
+@click.pass_obj
+def compact_(terminal: Terminal, /, *, lock_timeout: float, common: Common) -> int:
+    """Drop the dead IDs that no live document shows and nothing owned refers to; looks at the account for it."""
+    from reconciler import engine  # noqa: PLC0415  the other commands need none of it
+
+    watch = Watch(colour=terminal.err.colour)
+    try:
+        done = engine.compact_ledgers(common.settings(), lock_timeout=lock_timeout, progress=watch)
+    finally:
+        watch.stop()
+    for one in done:
+        terminal.complain(*one.warnings, *one.error)
+        if not one.error:
+            terminal.show(f"Account {one.account}: {counted(one.dropped, 'dead ID')} dropped, {one.kept} kept.\n")
+    if any(one.error for one in done):
+        terminal.say("Nothing was dropped: a document of an account that cannot be read may show any ID.\n")
+        return 1
+    return 0
+
+
+def _must_be_alone(address: str | None) -> None:
+    if address is not None:
+        raise click.UsageError("Give an ADDRESS or --principal, not both.")
+
+
+def _show_principal(terminal: Terminal, principal: str, form: str, common: Common) -> int:
+    """Show what all states of the store know: an ID does not tell which account it was of."""
+    _must_be_a_principal(principal)
+    states, unread = other_states(_store(common))
+    terminal.complain(*unread)
+    found = known_of(principal, states)
+    if form == "json":
+        terminal.show(json.dumps(known_json(principal, found), indent=2) + "\n")
+    else:
+        terminal.show(paint(known_lines(found), terminal.out))
+    if found:
+        return 0
+    help_ = "'reconciler drift --resolve cloudtrail' looks further, if a trust policy shows the ID."
+    terminal.complain(Diagnostic(Code.RM120, f"No state knows {principal}.", help=help_))
+    return 1
+
+
+def _must_be_a_principal(principal: str) -> None:
+    key = parse_principal("AWS", principal)
+    if not isinstance(key, UniqueId | UniqueIdSession | User | Role):
+        help_ = "A principal here is AROA... or AIDA..., or arn:aws:iam::ACCOUNT:role/NAME or user/NAME."
+        raise ReconcilerError(
+            Diagnostic(Code.RM120, f"{principal} is neither a unique ID nor the ARN of a user or role.", help=help_)
+        )
+
+
 def _store(common: Common) -> LocalStore:
     place = common.settings().state
     if "://" in place:
@@ -89,12 +169,8 @@ def _store(common: Common) -> LocalStore:
 def _states(common: Common) -> Sequence[State]:
     """Return the states of the account that is asked for, or of every account that has one, in order."""
     store = _store(common)
-    found = [common.account] if common.account else sorted(_accounts(store.folder))
+    found = [common.account] if common.account else accounts_in(store)
     return [state for state in map(store.read, found) if state.exists]
-
-
-def _accounts(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("*.json") if is_account_id(path.stem)]
 
 
 def _must_be_owned(address: str, found: Sequence[State], states: Sequence[State]) -> None:

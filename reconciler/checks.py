@@ -1,14 +1,14 @@
 """What can be refused or warned about before any write: everything that IAM itself would refuse halfway.
 
-Each check reads the world and the objects at hand and returns diagnostics with the place in the manifest; none changes
-anything. Errors in the manifests themselves were found before (`manifest`); here it is about the live account: who exists,
-how much room there is, what must not be touched.
+Each check reads the world and the objects at hand and returns diagnostics with the place in the manifest; none
+changes anything. Errors in the manifests themselves were found before (`manifest`); here it is about the live
+account: who exists, how much room there is, what must not be touched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.declared import Declaration
@@ -26,10 +26,14 @@ SELF_HELP = (
 
 @dataclass(frozen=True, kw_only=True)
 class Coming:
-    """What a plan makes and unmakes, by ARN: what it makes exists for whoever needs it, what it unmakes does not."""
+    """What a plan makes and unmakes, by ARN: what it makes exists for whoever needs it, what it unmakes does not.
+
+    `blocked` are the ARNs that declared objects would have if nothing stood in their way, with their addresses.
+    """
 
     made: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    blocked: Mapping[str, str] = field(default_factory=dict)
 
 
 def missing_principals(declaration: Declaration, world: World, coming: Coming) -> Iterator[Diagnostic]:
@@ -64,7 +68,9 @@ def _out_of_reach(declaration: Declaration, place: PrincipalInPlace, entity: Arn
 
 def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, world: World, coming: Coming) -> Diagnostic:
     arn = str(entity)
-    owned = world.state.objects.get(declaration.address)
+    if arn in coming.blocked:
+        return _needs_blocked(declaration, coming.blocked[arn], _place(declaration, place))
+    owned = world.owned_at(declaration.address)
     last_id = owned.principals.get(arn) if owned else None
     now_named = world.index.arn_by_id.get(last_id) if last_id else None
     if now_named is not None:
@@ -90,6 +96,16 @@ def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, worl
     )
 
 
+def _needs_blocked(declaration: Declaration, address: str, place: Place) -> Diagnostic:
+    return Diagnostic(
+        Code.RC320,
+        f"It needs {address}, which is blocked",
+        address=declaration.address,
+        place=place,
+        help=f"Resolve what stands in the way of {address}.",
+    )
+
+
 def _place(declaration: Declaration, place: PrincipalInPlace) -> Place:
     return declaration.place_of(f"trust/{place.statement}")
 
@@ -103,23 +119,32 @@ def missing_policies(declaration: Declaration, world: World, coming: Coming) -> 
     if not isinstance(role, Role):
         return
     for arn in sorted(role.managed_policies):
-        if why := _no_policy(arn, world, coming):
-            yield Diagnostic(
-                Code.RC308,
-                f"{arn} cannot be attached: {why}",
-                address=declaration.address,
-                place=declaration.place_of(f"managed_policies/{arn}"),
-                help="Declare it as a ManagedPolicy, correct the ARN, or take it out.",
-            )
-    boundary = role.permissions_boundary
-    if boundary and (why := _no_policy(boundary, world, coming)):
-        yield Diagnostic(
-            Code.RC309,
-            f"{boundary} cannot be the permissions boundary: {why}",
-            address=declaration.address,
-            place=declaration.place_of("permissions_boundary"),
-            help="Declare it as a ManagedPolicy, correct the ARN, or write `permissions_boundary: none`.",
-        )
+        path = f"managed_policies/{arn}"
+        yield from _missing_policy(declaration, arn, path, Code.RC308, "be attached", world=world, coming=coming)
+    if boundary := role.permissions_boundary:
+        path = "permissions_boundary"
+        what = "be the permissions boundary"
+        yield from _missing_policy(declaration, boundary, path, Code.RC309, what, world=world, coming=coming)
+
+
+def _missing_policy(
+    declaration: Declaration, arn: str, path: str, code: Code, what: str, *, world: World, coming: Coming
+) -> Iterator[Diagnostic]:
+    why = _no_policy(arn, world, coming)
+    if why is None:
+        return
+    place = declaration.place_of(path)
+    if arn in coming.blocked:
+        yield _needs_blocked(declaration, coming.blocked[arn], place)
+        return
+    yield Diagnostic(
+        code,
+        f"{arn} cannot {what}: {why}",
+        address=declaration.address,
+        place=place,
+        help="Declare it as a ManagedPolicy, correct the ARN, or "
+        + ("write `permissions_boundary: none`." if code is Code.RC309 else "take it out."),
+    )
 
 
 def _no_policy(arn: str, world: World, coming: Coming) -> str | None:
@@ -184,9 +209,7 @@ def _beyond(role: Role, live: Role | ManagedPolicy | None, world: World, declara
     return replace(role, managed_policies=live.managed_policies - view.managed_policies, inline_policies=kept)
 
 
-def _over(  # noqa: PLR0913  a sentence has as many parts
-    declaration: Declaration, path: str, code: Code, subject: str, size: int, quota: int
-) -> Iterator[Diagnostic]:
+def _over(declaration: Declaration, path: str, code: Code, subject: str, size: int, quota: int) -> Iterator[Diagnostic]:
     if size > quota:
         yield Diagnostic(
             code,
@@ -222,28 +245,34 @@ def no_room(creates: Iterable[Declaration], deleted: Iterable[str], world: World
 
 
 def callers_own(world: World, assumed: Iterable[str] = ()) -> frozenset[str]:
-    """Return the addresses that this run must not change: the role it runs as, with its policies and its boundary.
+    """Return the addresses that this run must not change: the role or user it runs as, with policies and boundary.
 
     The caller's ARN is that of a session, which does not tell the role's path; names are unique without regard to case.
     `assumed` are further role ARNs that the configuration assumes.
     """
-    names = set()
-    for text in [world.snapshot.caller_arn, *assumed]:
-        arn = parse_arn(text)
-        if (
-            arn is not None
-            and arn.account == world.snapshot.account
-            and arn.resource.startswith(("assumed-role/", "role/"))
-        ):
-            names.add((arn.resource.split("/")[1] if arn.kind == "assumed-role" else arn.name).casefold())
-    addresses = set()
-    for role in world.snapshot.roles.values():
-        if role.name.casefold() in names:
-            policies = {role.permissions_boundary, *role.managed_policies} - {None}
-            addresses |= {role.address} | {
-                policy.address for arn, policy in (world.snapshot.policies or {}).items() if arn in policies
-            }
-    return frozenset(addresses)
+    callers = [arn for text in (world.snapshot.caller_arn, *assumed) if (arn := parse_arn(text)) is not None]
+    own = {_caller_address(arn).casefold() for arn in callers if arn.account == world.snapshot.account}
+    own |= {
+        f"group/{group}".casefold()
+        for user in world.snapshot.users.values()
+        if f"user/{user.name}".casefold() in own
+        for group in user.groups
+    }
+    policies = (world.snapshot.policies or {}).values()
+    return frozenset(
+        {role.address for role in world.snapshot.roles.values() if role.address.casefold() in own}
+        | {policy.address for policy in policies if own & _served(policy)}
+    )
+
+
+def _caller_address(arn: Arn) -> str:
+    if arn.kind == "assumed-role":
+        return f"role/{arn.resource.split('/')[1]}"
+    return f"{arn.kind}/{arn.name}"
+
+
+def _served(policy: ManagedPolicy) -> set[str]:
+    return {address.casefold() for address in (*policy.attached_to, *policy.boundary_of)}
 
 
 def touches_self(address: str, place: Place | None) -> Diagnostic:

@@ -1,8 +1,8 @@
 """Declared, live and remembered, side by side: what is wrong with the live account.
 
-All roles are looked at, declared or not: a dead ID in anybody's trust is found, with whose it was. Of what is managed, drift
-is what somebody changed, deleted or recreated outside; what the manifests have moved and nobody has applied yet is counted,
-and is no drift.
+All roles are looked at, declared or not: a dead ID in anybody's trust is found, with whose it was. Of what is
+managed, drift is what somebody changed, deleted or recreated outside; what the manifests have moved and nobody has
+applied yet is counted, and is no drift.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.cloudtrail import Resolved, Trace
-from reconciler.diff import Case, Decision, blocker_of, cases, decide, differing_paths
+from reconciler.compare import Moved, compare
+from reconciler.diff import Decision, blocker_of, decide
 from reconciler.effects import WIDENING, path_effect
 from reconciler.model.change import Reason
 from reconciler.model.declared import Declaration
@@ -22,8 +23,8 @@ from reconciler.model.principal import Principal, Standing, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
-from reconciler.trust import DeadId, explain, read_trust
-from reconciler.world import World, matches
+from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
+from reconciler.world import Case, World, cases, matches
 
 
 class Kind(StrEnum):
@@ -153,7 +154,7 @@ def _is_scanned(role: Role, world: World) -> bool:
 
 
 def _is_managed(role: Role, world: World) -> bool:
-    return role.address in world.desired.objects or role.address in world.state.objects
+    return role.address in world.desired.objects or world.owned_address(role.address) is not None
 
 
 # Orphans
@@ -298,7 +299,7 @@ def _of_case(case: Case, decision: Decision, world: World) -> Iterator[Finding]:
             yield _recreated(case)
         case Decision.FORGET | Decision.BLOCKED if case.owned is not None and case.owned.id != case.live_id:
             yield _recreated(case)
-        case Decision.COMPARE:
+        case Decision.COMPARE | Decision.REPLACE:
             yield from _changed(case, world)
         case Decision.IMPORT:
             yield from _differing(case, world)
@@ -309,12 +310,13 @@ def _of_case(case: Case, decision: Decision, world: World) -> Iterator[Finding]:
 
 
 def _gone(case: Case) -> Finding:
+    again = "creates it again, once `undo_narrowing` is approved; or take it out of the manifests"
     return _finding(
         case,
         Kind.DELETED_OUTSIDE,
         Code.RP222,
         message=f"{case.address} was deleted outside; it was {case.owned.arn if case.owned else 'managed'}.",
-        remedy="`reconciler apply` creates it again, once `undo_narrowing` is approved; or take it out of the manifests.",
+        remedy=f"`reconciler apply` {again}." if case.declaration else "`reconciler apply` forgets it.",
     )
 
 
@@ -336,27 +338,47 @@ def _recreated(case: Case) -> Finding:
 def _changed(case: Case, world: World) -> Iterator[Finding]:
     """Yield each path of an owned object that somebody outside has changed."""
     assert case.declaration is not None  # noqa: S101  only what is declared is compared
-    for found in differing_paths(case, world):
+    for found in compare(case, world, {}):
+        yield from _renamed(case, found, world)
         if found.who is not Reason.CHANGED_OUTSIDE:
             continue
         wider = path_effect(found.path, found.declared, found.living, world) in WIDENING
+        more = ", and allows more now" if wider else ""
         yield _finding(
             case,
             Kind.CHANGED_OUTSIDE,
             Code.RP220,
             severity=Severity.ERROR if wider else Severity.WARNING,
-            message=f"{found.path} of {case.address} was changed outside"
-            + (", and allows more now." if wider else "."),
-            remedy="`reconciler plan` shows the difference; apply puts back what is declared, or declare what is there.",
+            message=f"{found.path} of {case.address} was changed outside{more}.",
+            remedy="`reconciler plan` shows the difference; apply puts it back, or declare what is there.",
             path=found.path,
             place=case.declaration.place_of(found.path),
+        )
+
+
+def _renamed(case: Case, found: Moved, world: World) -> Iterator[Finding]:
+    """Yield a note for each principal that is trusted still, under another name than the declared one."""
+    for arn, now in (found.trust.renamed if found.trust else {}).items():
+        yield replace(
+            _finding(
+                case,
+                Kind.FOREIGN_PRINCIPAL,
+                Code.RP208,
+                severity=Severity.NOTE,
+                message=f"{arn} was renamed, and is trusted by {case.address} as {now}: IAM followed the rename.",
+                remedy=f"Write {now} in the manifest.",
+                path="trust",
+                current_id=world.index.id_by_arn.get(now),
+            ),
+            standing=Standing.RENAMED,
+            last_known_arn=now,
         )
 
 
 def _differing(case: Case, world: World) -> Iterator[Finding]:
     """Yield each path at which an object that is declared and not owned is not as declared."""
     assert case.declaration is not None  # noqa: S101  decide says so
-    for found in differing_paths(case, world):
+    for found in compare(case, world, {}):
         if found.who is not None:
             yield _finding(
                 case,
@@ -375,9 +397,12 @@ def _changed_since(case: Case, world: World) -> Iterator[Finding]:
     if case.live is None or case.owned is None or case.owned.id != case.live_id:
         return
     there = paths_of(world.view(case.live, None))
-    for path in sorted({*there, *case.owned.digests}):
-        digest = digest_at(there.get(path), world.partition, world.index.recall)
-        if digest != case.owned.digests.get(path) and path != "description":
+    if "trust" in there:
+        there["trust"] = as_once_trusted(there["trust"], case.owned, world.index)
+    for path in sorted({*there, *case.owned.digests} - {"description"}):
+        if path == "permissions_boundary" and path not in case.owned.digests:
+            continue  # none was declared, so any may be there
+        if digest_at(there.get(path), world.partition) != case.owned.digests.get(path):
             yield _finding(
                 case,
                 Kind.CHANGED_OUTSIDE,
@@ -422,12 +447,14 @@ def _is_not_applied(case: Case, decision: Decision, world: World) -> bool:
     """Tell whether an object waits for nothing but an apply."""
     match decision:
         case Decision.COMPARE:
-            waiting: Iterable[Reason | None] = [found.who for found in differing_paths(case, world)]
+            waiting: Iterable[Reason | None] = [found.who for found in compare(case, world, {})]
             return any(who in {Reason.MANIFEST_CHANGED, Reason.UNFINISHED} for who in waiting)
         case Decision.IMPORT:
-            return not any(found.who for found in differing_paths(case, world))
+            return not any(found.who for found in compare(case, world, {}))
         case Decision.CREATE | Decision.REPLACE | Decision.DELETE:
             return True
+        case Decision.FORGET:
+            return case.live is not None and not case.adopting
         case Decision.CREATE_AGAIN:
             return case.intent is not None
         case _:

@@ -4,9 +4,11 @@ From drafts to a plan in four steps:
 
 1. what IAM would refuse, or must not be touched, is taken out with what depends on it, until nothing more falls
    (`checks` finds it; the rest is planned all the same);
-2. the calls of each object get a safe order (`operations`), roles that trust each other or themselves are made with what
+2. the calls of each object get a safe order (`operations`), roles that trust each other or themselves are made with
+what
    can be resolved and completed afterwards;
-3. all calls get a stage: what is needed is made first and removed last, and among objects that bear on each other no call
+3. all calls get a stage: what is needed is made first and removed last, and among objects that bear on each other no
+call
    widens before all that narrow are done;
 4. what a person has to decide is marked as held, with all that depends on it.
 
@@ -15,19 +17,19 @@ The fingerprint says what will happen, and nothing of why, when, or how it is to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler import checks
 from reconciler.arrange import Arranged, arrange
 from reconciler.diff import Diff, Draft, diff
-from reconciler.model.change import ALWAYS_HELD, Action, Approval, Change, Record
-from reconciler.model.diagnostic import Code, Diagnostic
+from reconciler.model.change import ALWAYS_HELD, Action, Approval, Call, Change, Reason, Record
+from reconciler.model.diagnostic import Code, Diagnostic, Place
 from reconciler.model.form import as_json, digest_at
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import digest_of
 from reconciler.model.role import Role
-from reconciler.world import World
+from reconciler.world import World, id_of
 
 FORMAT_VERSION = "1"
 
@@ -121,7 +123,9 @@ def make_plan(
     """Return the plan for one account; `only` limits it to those addresses."""
     found, blockers, warnings = _without_blocked(world, policy, only)
     arranged = arrange(found.drafts, world)
-    changes = tuple(_change(draft, arranged[draft.address], world) for draft in _in_order(found.drafts, arranged))
+    changes = tuple(
+        _change(draft, arranged[draft.address], found.drafts, world) for draft in _in_order(found.drafts, arranged)
+    )
     changes = tuple(_held(changes, policy))
     return Plan(
         account=world.snapshot.account,
@@ -133,7 +137,7 @@ def make_plan(
         records=found.records,
         calls=dict(calls if calls is not None else world.snapshot.calls),
         unchanged=found.unchanged,
-        lineage=world.state.lineage,
+        lineage=world.state.lineage if world.state.exists else "",
     )
 
 
@@ -156,38 +160,47 @@ def needed_for(targets: Iterable[str], world: World) -> frozenset[str]:
     """Return the targets with what they need that is missing, and the managed roles that are re-trusted with them."""
     drafts = diff(world).drafts
     made = {draft.declared.arn: draft.address for draft in drafts.values() if draft.declared and draft.creates}
-    wanted, queue = set(targets), list(targets)
+    wanted: set[str] = set()
+    queue = list(targets)
     while queue:
-        draft = drafts.get(queue.pop())
-        for arn in [] if draft is None else _needed_arns(draft):
-            address = made.get(arn)
-            if address is not None and address not in wanted:
-                wanted.add(address)
-                queue.append(address)
-    arns = {value.arn for address in wanted if (value := _value_at(address, world)) is not None}
-    wanted |= {
-        draft.address
-        for draft in drafts.values()
-        if draft.move is not None
-        and draft.move.changed
-        and arns & set(draft.move.principals)
-        and draft.live is not None
-    }
+        address = queue.pop()
+        if address in wanted:
+            continue
+        wanted.add(address)
+        draft = drafts.get(address)
+        queue.extend(made[arn] for arn in _needed_arns(draft) if arn in made)
+        queue.extend(_re_trusting(address, draft, drafts, world))
     return frozenset(wanted)
 
 
-def _value_at(address: str, world: World) -> Role | ManagedPolicy | None:
-    declaration = world.desired.objects.get(address)
-    return declaration.value if declaration else world.live.get(address)
-
-
-def _needed_arns(draft: Draft) -> Iterator[str]:
+def _needed_arns(draft: Draft | None) -> Iterator[str]:
+    if draft is None:
+        return
     if draft.move is not None:
         yield from draft.move.principals
     if isinstance(draft.declared, Role):
         yield from draft.declared.managed_policies
         if draft.declared.permissions_boundary:
             yield draft.declared.permissions_boundary
+
+
+_RE_TRUSTS = {Reason.PRINCIPAL_RECREATED, Reason.PRINCIPAL_INFERRED, Reason.RE_TRUSTED_AFTER_REPLACE}
+
+
+def _re_trusting(address: str, target: Draft | None, drafts: Mapping[str, Draft], world: World) -> Iterator[str]:
+    """Yield the live roles whose trust is to be bound anew to a role: the one there is, or the one that is made."""
+    value = target.declared if target is not None and target.declared else world.live.get(address)
+    for draft in drafts.values():
+        trust = next((found for found in draft.differences if found.path == "trust"), None)
+        if (
+            value is not None
+            and draft.live is not None
+            and draft.move is not None
+            and value.arn in draft.move.principals
+            and trust is not None
+            and trust.reason in _RE_TRUSTS
+        ):
+            yield draft.address
 
 
 def _without_blocked(
@@ -199,11 +212,12 @@ def _without_blocked(
     further object falls.
     """
     blocked: dict[str, list[Diagnostic]] = {}
+    own = checks.callers_own(world, policy.assumed_roles)
     while True:
         found = diff(world, only=only, without=frozenset(blocked))
         for blocker in found.blockers:
             blocked.setdefault(blocker.address or "", []).append(blocker)
-        errors, warnings = _objections(found, world, policy, frozenset(blocked))
+        errors, warnings = _objections(found, world, policy, own=own, blocked=frozenset(blocked))
         if not errors:
             everything = [blocker for blockers in blocked.values() for blocker in blockers]
             return found, sorted(dict.fromkeys(everything), key=_place_order), warnings
@@ -216,50 +230,34 @@ def _place_order(found: Diagnostic) -> tuple[str, str, str]:
 
 
 def _objections(
-    found: Diff, world: World, policy: Policy, blocked: frozenset[str]
+    found: Diff, world: World, policy: Policy, *, own: frozenset[str], blocked: frozenset[str]
 ) -> tuple[list[Diagnostic], list[Diagnostic]]:
     """Return the errors that stop drafts, each with the address it stops, and the warnings."""
-    coming = checks.Coming(
-        made=frozenset(draft.declared.arn for draft in found.drafts.values() if draft.creates and draft.declared),
-        gone=frozenset(
-            draft.live.arn
-            for draft in found.drafts.values()
-            if draft.live is not None
-            and draft.removes
-            and (draft.declared is None or draft.declared.arn != draft.live.arn)
-        ),
-    )
-    said = [told for draft in found.drafts.values() for told in _of_draft(draft, world, coming, policy)]
-    creates = [
-        draft.declaration for draft in found.drafts.values() if draft.action is Action.CREATE and draft.declaration
-    ]
-    deleted = [draft.address for draft in found.drafts.values() if draft.action is Action.DELETE]
+    drafts = found.drafts
+    coming = _coming(drafts, world, blocked)
+    said = [told for draft in drafts.values() for told in _of_draft(draft, world, coming)]
+    said.extend(_on_self(drafts.values(), own, policy))
+    said.extend(_policies_in_use(drafts))
+    creates = [draft.declaration for draft in drafts.values() if draft.action is Action.CREATE and draft.declaration]
+    deleted = [draft.address for draft in drafts.values() if draft.action is Action.DELETE]
     said.extend(checks.no_room(creates, deleted, world))
     said.extend(_too_many_deletions(found, world, policy))
-    said = [_because(told, world, blocked) for told in said]
     return [told for told in said if told.is_error], [told for told in said if not told.is_error]
 
 
-def _because(told: Diagnostic, world: World, blocked: frozenset[str]) -> Diagnostic:
-    """Return the error in terms of its cause, where what is missing is missing because it is blocked itself."""
-    if told.code not in {Code.RP204, Code.RC308, Code.RC309}:
-        return told
-    for address in sorted(blocked):
-        declaration = world.desired.objects.get(address)
-        if declaration is not None and declaration.value.arn in told.message:
-            return replace(
-                told,
-                code=Code.RC320,
-                message=f"It needs {address}, which is blocked",
-                help=f"Resolve what stands in the way of {address}.",
-            )
-    return told
+def _coming(drafts: Mapping[str, Draft], world: World, blocked: frozenset[str]) -> checks.Coming:
+    made = {draft.declared.arn for draft in drafts.values() if draft.creates and draft.declared}
+    gone = {draft.live.arn for draft in drafts.values() if draft.removes and draft.live} - made
+    declared = world.desired.objects
+    return checks.Coming(
+        made=frozenset(made),
+        gone=frozenset(gone),
+        blocked={declared[address].value.arn: address for address in sorted(blocked) if address in declared},
+    )
 
 
-def _of_draft(draft: Draft, world: World, coming: checks.Coming, policy: Policy) -> Iterator[Diagnostic]:
-    owned = world.state.objects.get(draft.address)
-    if draft.action is Action.FORGET:
-        return
+def _of_draft(draft: Draft, world: World, coming: checks.Coming) -> Iterator[Diagnostic]:
+    """Yield what IAM would refuse of one object, and what binds it."""
     if draft.declaration is not None:
         paths = {difference.path.partition("/")[0] for difference in draft.differences}
         if draft.creates or "trust" in paths:
@@ -268,65 +266,77 @@ def _of_draft(draft: Draft, world: World, coming: checks.Coming, policy: Policy)
             yield from checks.missing_policies(draft.declaration, world, coming)
         if draft.creates or paths & {"trust", "managed_policies", "inline_policies", "policy"}:
             yield from checks.too_large(draft.declaration, None if draft.creates else draft.live, world)
-    place = draft.declaration.place if draft.declaration else None
-    writes = draft.action is not Action.IMPORT or bool(draft.differences)
-    own = checks.callers_own(world, policy.assumed_roles) - policy.allow_self
-    if writes and draft.address in own:
-        yield checks.touches_self(draft.address, place)
-    if draft.action is Action.REPLACE and owned is not None and owned.prevent_destroy:
+    if draft.action is Action.REPLACE and draft.owned is not None and draft.owned.prevent_destroy:
         yield Diagnostic(
             Code.RC315,
             f"{draft.address} would be replaced, and was applied with prevent_destroy",
             address=draft.address,
-            place=place,
+            place=_place_of(draft),
             help="Put the path and name back, or apply it once with `prevent_destroy: false`.",
         )
-    if draft.removes and isinstance(draft.live, ManagedPolicy):
-        yield from _policy_in_use(draft, draft.live, world)
 
 
-def _policy_in_use(draft: Draft, policy: ManagedPolicy, world: World) -> Iterator[Diagnostic]:
-    """Yield why a managed policy cannot go away: it bounds, guards or serves somebody beyond this plan."""
-    owned = set(world.state.objects)
-    staying = sorted(
-        address for address in policy.attached_to if address not in owned or _keeps(address, policy, world)
-    )
-    bounded = sorted(
-        address for address in policy.boundary_of if address not in owned or _bounds(address, policy, world)
-    )
-    replacing = draft.action is Action.REPLACE
-    guards = replacing and any(statement.get("Effect") == "Deny" for statement in policy.policy.raw_statements)
-    why = None
-    if bounded or (replacing and policy.boundary_of):
-        why = f"it is the permissions boundary of {', '.join(bounded or sorted(policy.boundary_of))}"
-    elif staying:
-        why = f"it is attached to {', '.join(staying)}"
-    elif guards and policy.attached_to:
-        why = f"its Deny would stop guarding {', '.join(sorted(policy.attached_to))} in between"
-    if why is not None:
-        yield Diagnostic(
-            Code.RC316 if replacing else Code.RC319,
-            f"{policy.arn} cannot be {'replaced' if replacing else 'deleted'}: {why}",
-            address=draft.address,
-            place=draft.declaration.place if draft.declaration else None,
-            help="Detach it there first, or keep it declared as it is.",
-        )
+def _place_of(draft: Draft) -> Place | None:
+    return draft.declaration.place if draft.declaration else None
 
 
-def _keeps(address: str, policy: ManagedPolicy, world: World) -> bool:
-    """Tell whether an owned object stays attached to the policy."""
-    declaration = world.desired.objects.get(address)
-    value = declaration.value if declaration else None
-    return isinstance(value, Role) and (
-        policy.arn in value.managed_policies or bool(declaration and declaration.additive_managed_policies)
-    )
+def _on_self(drafts: Iterable[Draft], own: frozenset[str], policy: Policy) -> Iterator[Diagnostic]:
+    """Yield the drafts that would write to what this program runs as."""
+    for draft in drafts:
+        writes = draft.action is not Action.FORGET and (draft.action is not Action.IMPORT or draft.differences)
+        addresses = {draft.address, draft.live.address} if draft.live is not None else {draft.address}
+        if writes and addresses & own and not addresses & policy.allow_self:
+            yield checks.touches_self(draft.address, _place_of(draft))
 
 
-def _bounds(address: str, policy: ManagedPolicy, world: World) -> bool:
-    declaration = world.desired.objects.get(address)
-    if declaration is None or not isinstance(declaration.value, Role):
+def _policies_in_use(drafts: Mapping[str, Draft]) -> Iterator[Diagnostic]:
+    """Yield why a managed policy cannot go away: it bounds, guards or serves somebody who stays with it."""
+    for draft in drafts.values():
+        if draft.removes and isinstance(draft.live, ManagedPolicy):
+            why = _use_of(draft.live, drafts, replacing=draft.action is Action.REPLACE)
+            if why is not None:
+                replacing = draft.action is Action.REPLACE
+                yield Diagnostic(
+                    Code.RC316 if replacing else Code.RC319,
+                    f"{draft.live.arn} cannot be {'replaced' if replacing else 'deleted'}: {why}",
+                    address=draft.address,
+                    place=_place_of(draft),
+                    help="Detach it there first, or keep it declared as it is.",
+                )
+
+
+def _use_of(policy: ManagedPolicy, drafts: Mapping[str, Draft], *, replacing: bool) -> str | None:
+    bounded = {
+        address
+        for address in policy.boundary_of
+        if replacing or not _lets_go(drafts.get(address), policy.arn, _BOUNDARY_CALLS)
+    }
+    if bounded:
+        return f"it is the permissions boundary of {', '.join(sorted(bounded))}"
+    staying = {
+        address
+        for address in policy.attached_to
+        if not _lets_go(drafts.get(address), policy.arn, {Call.DETACH_ROLE_POLICY})
+    }
+    if staying:
+        return f"it is attached to {', '.join(sorted(staying))}"
+    guards = any(statement.get("Effect") == "Deny" for statement in policy.policy.raw_statements)
+    if replacing and guards and policy.attached_to:
+        return f"its Deny would stop guarding {', '.join(sorted(policy.attached_to))} in between"
+    return None
+
+
+_BOUNDARY_CALLS = {Call.PUT_ROLE_PERMISSIONS_BOUNDARY, Call.DELETE_ROLE_PERMISSIONS_BOUNDARY}
+
+
+def _lets_go(draft: Draft | None, arn: str, calls: Container[Call]) -> bool:
+    """Tell whether a plan takes an object off a policy: by removing it, or by one of the calls."""
+    if draft is None:
         return False
-    return declaration.keeps_boundary or declaration.value.permissions_boundary == policy.arn
+    operations = (step.operation for step in draft.steps)
+    return draft.removes or any(
+        operation.call in calls and operation.params.get("PolicyArn", arn) == arn for operation in operations
+    )
 
 
 def _too_many_deletions(found: Diff, world: World, policy: Policy) -> Iterator[Diagnostic]:
@@ -345,12 +355,13 @@ def _in_order(drafts: Mapping[str, Draft], arranged: Mapping[str, Arranged]) -> 
     return sorted(drafts.values(), key=lambda draft: (arranged[draft.address].stage, draft.address))
 
 
-def _change(draft: Draft, arranged: Arranged, world: World) -> Change:
+def _change(draft: Draft, arranged: Arranged, drafts: Mapping[str, Draft], world: World) -> Change:
     written = {path for operation in arranged.operations for path in operation.forms}
     whole = draft.removes or (draft.action is Action.IMPORT and not arranged.operations)
+    unread = {"tags"} if isinstance(draft.live, ManagedPolicy) and draft.live.tags is None else set()
     base = {
         path: digest_at(draft.base_paths.get(path), world.partition, world.index.resolve)
-        for path in sorted({*draft.base_paths, *written} if whole else written)
+        for path in sorted(({*draft.base_paths, *written} if whole else written) - unread)
         if draft.live is not None
     }
     return Change(
@@ -367,36 +378,24 @@ def _change(draft: Draft, arranged: Arranged, world: World) -> Change:
         differences=draft.differences,
         operations=arranged.operations,
         needs=arranged.needs,
-        notices=(*arranged.notices, *_left_behind(draft, world)),
-        id=None if draft.action is Action.CREATE else _live_id(draft),
+        notices=(*arranged.notices, *_left_behind(draft, drafts, world)),
+        id=None if draft.action is Action.CREATE else id_of(draft.live),
         record=draft.record,
     )
 
 
-def _live_id(draft: Draft) -> str | None:
-    match draft.live:
-        case Role() as role:
-            return role.role_id
-        case ManagedPolicy() as policy:
-            return policy.policy_id
-        case _:
-            return None
-
-
-def _left_behind(draft: Draft, world: World) -> Iterator[str]:
-    """Yield who is left trusting a dead ID: roles that this plan does not mend."""
+def _left_behind(draft: Draft, drafts: Mapping[str, Draft], world: World) -> Iterator[str]:
+    """Yield who is left trusting a dead ID: roles that this plan neither mends nor removes."""
     if not draft.removes or not isinstance(draft.live, Role):
         return
-    arn = draft.live.arn
-    for role in sorted(world.snapshot.roles.values(), key=lambda role: role.name):
-        if (
-            role.arn != arn
-            and arn in role.trust.text
-            and any(world.index.resolve(place.value) == arn for place in role.trust.principals())
-        ):
-            managed = role.address in world.desired.objects
-            if not managed:
-                yield f"{role.address}, which is not managed, trusts it and will hold a dead ID"
+    for role in world.trusting.get(draft.live.arn, ()):
+        other = drafts.get(role.address)
+        mends = other is not None and (other.removes or (other.move is not None and other.move.changed))
+        if role.arn != draft.live.arn and not mends:
+            how = (
+                "which is not managed" if role.address not in world.desired.objects else "which this plan leaves alone"
+            )
+            yield f"{role.address}, {how}, trusts it and will hold a dead ID"
 
 
 def _held(changes: Iterable[Change], policy: Policy) -> Iterator[Change]:

@@ -1,7 +1,7 @@
 """A plan as JSON and back, exactly: what `plan --out` writes, `show` prints and `apply` reads.
 
-Reading trusts nothing. The file must be JSON of the right shape and version, its fingerprint must be that of the changes in
-it, and its digest that of the whole file: a file edited by hand is refused, not interpreted.
+Reading trusts nothing. The file must be JSON of the right shape and version, its fingerprint must be that of the
+changes in it, and its digest that of the whole file: a file edited by hand is refused, not interpreted.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _without_none(mapping: JsonObject) -> JsonObject:
 
 
 def read_plans(text: str, *, name: str) -> tuple[Plan, ...]:
-    """Return the plans in a plan file: one, or those of every account of a fleet; `name` is the file as the user gave it.
+    """Return the plans in a plan file: one, or those of every account of a fleet; `name` is as the user gave it.
 
     Raises:
         ReconcilerError: RA406 for what is no plan, RA407 for another version, RA409 for one that was edited.

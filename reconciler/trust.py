@@ -1,24 +1,25 @@
-"""One role's trust, declared and live, side by side: who is to be let in, who no longer is, and what it takes to mend it.
+"""One role's trust, declared and live, side by side: who is let in, who no longer is, and what it takes to mend it.
 
 IAM shows an ARN only for the entity whose ID is stored, so a declared ARN that is shown needs nothing. A dead ID in the
 live document is explained by the index and the ledger (`model/principal.py` has the table), and by inference where the
 document is otherwise the declared one. IAM refuses a document with any dead ID in it, so every write drops them all.
 
-Trusting an ARN again under another ID is a decision, however the old ID went: `re_trust` is asked for whenever an Allow
-names an entity other than the one this role trusted under that name when last applied, and whenever an Allow is added to
-a document that holds a dead ID nobody can explain. Entities that this program made itself are free of it.
+Trusting an ARN again under another ID is a decision, however the old ID went: `re_trust` is asked for whenever an
+Allow names an entity other than the one this role trusted under that name when last applied, and whenever an Allow is
+added to a document that holds a dead ID nobody can explain. Entities that this program made itself are free of it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from reconciler.model.arn import parse_arn
 from reconciler.model.change import Reason
-from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, canonical_statement
+from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, canonical_statement, listed
 from reconciler.model.principal import (
     Identified,
     PrincipalIndex,
@@ -29,6 +30,9 @@ from reconciler.model.principal import (
 )
 from reconciler.model.role import Role
 from reconciler.state import Owned
+
+Successors: TypeAlias = Mapping[str, str | None]
+"""The ARNs of what gets a new ID in a plan, each with the ARN of what it takes the place of, None where nothing was."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def _with_candidates(
     index: PrincipalIndex,
     partition: str,
 ) -> tuple[DeadId, ...]:
-    """Pair unexplained IDs with the declared principals that are missing, if the document is otherwise the declared one.
+    """Pair unexplained IDs with the declared principals that are missing, if all else is as declared.
 
     With one ID and one missing principal in a statement the pairing is worth saying, as a guess; with more of each, any
     ID may have been any of them.
@@ -119,7 +123,7 @@ def _with_candidates(
     for found in dead:
         if found.identified.standing is Standing.UNKNOWN:
             unknown.setdefault(found.place.statement, set()).add(found.place.value)
-    missing = _missing_by_statement(document, unknown, declared, partition=partition, resolve=index.recall)
+    missing = _missing_by_statement(document, unknown, declared, partition=partition, index=index)
     return tuple(
         DeadId(found.place, found.identified, missing[found.place.statement])
         if found.identified.standing is Standing.UNKNOWN and found.place.statement in missing
@@ -134,100 +138,214 @@ def _missing_by_statement(
     declared: PolicyDocument,
     *,
     partition: str,
-    resolve: Resolve,
+    index: PrincipalIndex,
 ) -> dict[int, tuple[str, ...]]:
-    """Return the declared principals that each statement with unexplained IDs lacks; empty if anything else differs."""
-    goal = [canonical_statement(raw, partition, resolve) for raw in declared.raw_statements]
-    mended, missing = [], {}
-    for number, raw in enumerate(document.raw_statements):
-        statement = canonical_statement(raw, partition, resolve)
+    """Return the declared users and roles that each statement with unexplained IDs may lack; empty if more differs."""
+    live = [canonical_statement(raw, partition, index.recall) for raw in document.raw_statements]
+    goal = [canonical_statement(raw, partition, index.recall) for raw in declared.raw_statements]
+    for number, statement in enumerate(live):
         if number in unknown:
-            kept = [pair for pair in statement["Principal"] if pair[1] not in unknown[number]]
-            twin = next((wanted for wanted in goal if _fits(statement, kept, wanted)), None)
-            if twin is None:
-                return {}
-            missing[number] = tuple(value for key, value in twin["Principal"] if [key, value] not in kept)
-            statement = twin
-        mended.append(statement)
-    alike = _envelope(document) == _envelope(declared) and _multiset(mended) == _multiset(goal)
-    return missing if alike else {}
+            continue
+        if statement not in goal:
+            return {}
+        goal.remove(statement)
+    lacks = {
+        number: [_lacking(live[number], values, wanted, index) for wanted in goal] for number, values in unknown.items()
+    }
+    fits = [[twin for twin, found in enumerate(twins) if found] for twins in lacks.values()]
+    if _envelope(document) != _envelope(declared) or len(goal) != len(unknown) or not _all_paired(fits):
+        return {}
+    return {number: tuple(sorted({arn for found in twins for arn in found})) for number, twins in lacks.items()}
 
 
-def _fits(statement: Json, kept: list[list[str]], wanted: Json) -> bool:
-    """Tell whether a declared statement is the live one with as many principals more as it has unexplained IDs."""
-    lost = len(statement["Principal"]) - len(kept)
+def _lacking(statement: Json, unknown: set[str], wanted: Json, index: PrincipalIndex) -> list[str]:
+    """Return whom a declared statement names instead of a live one's unexplained IDs; empty if they do not fit."""
     principals = wanted.get("Principal", [])
-    return (
+    kept = [pair for pair in statement["Principal"] if pair[1] not in unknown]
+    lost = [index.entity_of(parse_principal(key, value)) for key, value in principals if [key, value] not in kept]
+    fits = (
         {**statement, "Principal": None} == {**wanted, "Principal": None}
         and all(pair in principals for pair in kept)
-        and len(principals) - len(kept) == lost
+        and len(lost) == len(statement["Principal"]) - len(kept)
+        and None not in lost
     )
+    return [str(entity) for entity in lost] if fits else []
+
+
+def _all_paired(fits: Sequence[Sequence[int]]) -> bool:
+    """Tell whether each statement can have a twin of its own among those that it fits."""
+    taken: dict[int, int] = {}
+
+    def pair(statement: int, tried: set[int]) -> bool:
+        for twin in fits[statement]:
+            if twin not in tried:
+                tried.add(twin)
+                if twin not in taken or pair(taken[twin], tried):
+                    taken[twin] = statement
+                    return True
+        return False
+
+    return all(pair(statement, set()) for statement in range(len(fits)))
 
 
 def _envelope(document: PolicyDocument) -> Json:
     return {key: value for key, value in document.canonical().items() if key != "Statement"}
 
 
-def _multiset(statements: Iterable[Json]) -> list[str]:
-    return sorted(json.dumps(statement, sort_keys=True) for statement in statements)
-
-
 @dataclass(frozen=True, kw_only=True)
 class TrustChange:
     """What mending or changing a role's trust amounts to.
 
-    `reason` is None where nothing but the manifest or somebody outside can be the cause. `re_trusted` are the ARNs that
-    an Allow is to trust under another ID than before; `notes` say whose the dead IDs were.
+    `reason` is None where nothing but the manifest or somebody outside can be the cause. `by_nobody`: nothing would
+    differ, were the dead IDs the entities that they once were. `re_trusted` are the ARNs that an Allow is to trust
+    under another ID than before; `renamed` maps the declared ARN of whom IAM followed through a rename to the ARN he
+    has now. `notes` say whose the dead IDs were.
     """
 
     before: LiveTrust
     after: PolicyDocument
     reason: Reason | None
+    by_nobody: bool = False
     notes: tuple[str, ...] = ()
     re_trusted: frozenset[str] = frozenset()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def without_re_trusted(self, index: PrincipalIndex) -> PolicyDocument:
+        """Return the goal less what its Allows give to those that are trusted anew."""
+
+        def is_new(place: PrincipalInPlace) -> bool:
+            entity = index.entity_of(parse_principal(place.key, place.value))
+            return place.effect == "Allow" and str(entity) in self.re_trusted
+
+        return self.after.without_principals(is_new)
 
 
-def weigh(  # noqa: PLR0913  every one of these may decide
+def weigh(
     declared: Role,
     before: LiveTrust,
     *,
     owned: Owned | None,
     index: PrincipalIndex,
-    made: frozenset[str],
+    made: Successors,
     own_ids: frozenset[str],
 ) -> TrustChange | None:
     """Return what has to happen to a live trust for it to be the declared one, None for nothing.
 
-    `made` are the ARNs of the users and roles that get a new ID in the same plan, `own_ids` the IDs that this program
-    created itself.
+    `made` are the ARNs of what gets a new ID in the same plan, `own_ids` the IDs that this program created itself.
     """
-    renewed = _entities(declared.trust, index) & made
+    renewed = _entities(declared.trust, index) & made.keys()
     if not renewed and declared.trust.same_meaning(before.document, declared.partition, index.resolve):
         return None
-    reasons = [_reason_of(found, declared.trust, index, made) for found in before.dead]
-    if renewed and not any(found.arn in renewed for found in before.dead):
-        reasons.append(Reason.RE_TRUSTED_AFTER_REPLACE)
+    successors = {was: now for now, was in made.items() if was is not None}
+    renamed = _renamed(declared, before, owned, index)
+    re_trusted = _re_trusted(declared, before, owned=owned, index=index, free=made.keys(), own_ids=own_ids)
+    reasons = [_reason_of(found, declared.trust, index, successors, made) for found in before.dead]
+    reasons += _further_reasons(before, index, renewed=renewed, successors=successors)
+    if re_trusted and not reasons:
+        reasons.append(Reason.PRINCIPAL_RECREATED)
+    elif renamed and not reasons:
+        reasons.append(Reason.PRINCIPAL_DELETED)
     return TrustChange(
         before=before,
         after=declared.trust,
         reason=max(reasons, key=lambda reason: reason.weight, default=None),
-        notes=tuple(dict.fromkeys(explain(found, index) for found in before.dead)),
-        re_trusted=_re_trusted(declared, before, owned=owned, index=index, free=made, own_ids=own_ids),
+        by_nobody=bool(reasons) and _is_by_nobody(declared, before, owned, index, successors),
+        notes=tuple(
+            dict.fromkeys([*(explain(found, index) for found in before.dead), *_strangers(owned, index, re_trusted)])
+        ),
+        re_trusted=re_trusted,
+        renamed=renamed,
     )
 
 
-def mended(change: TrustChange, partition: str, index: PrincipalIndex) -> bool:
-    """Tell whether nothing would differ any more, were the dead IDs the entities that they once were."""
-    return change.after.same_meaning(change.before.document, partition, index.recall)
+def as_once_trusted(document: PolicyDocument, owned: Owned | None, index: PrincipalIndex) -> PolicyDocument:
+    """Return a document with each principal under the ARN by which the role trusted it when last applied.
+
+    A dead ID is the ARN that it had; whoever was renamed or moved since, which IAM follows, has his former ARN.
+    """
+    return _reworded(document, _once(owned, index))
 
 
-def _reason_of(found: DeadId, declared: PolicyDocument, index: PrincipalIndex, made: frozenset[str]) -> Reason:
-    if found.arn is None or found.arn not in _entities(declared, index):
+def _reworded(document: PolicyDocument, read: Resolve) -> PolicyDocument:
+    if not document.understood or not isinstance(document.source, Mapping):
+        return document
+    statements = [{**raw, **_reworded_principals(raw, read)} for raw in document.raw_statements]
+    return PolicyDocument({**document.source, "Statement": statements})
+
+
+def _reworded_principals(raw: Json, read: Resolve) -> Json:
+    principals = raw.get("Principal")
+    if not isinstance(principals, Mapping) or "AWS" not in principals:
+        return {}
+    return {"Principal": {**principals, "AWS": [read(str(value)) for value in listed(principals["AWS"])]}}
+
+
+def _once(owned: Owned | None, index: PrincipalIndex) -> Resolve:
+    former = {
+        now: arn
+        for arn, unique in (owned.principals if owned else {}).items()
+        if (now := index.arn_by_id.get(unique)) is not None and now != arn
+    }
+
+    def read(value: str) -> str:
+        recalled = index.recall(value)
+        return former.get(recalled, recalled)
+
+    return read
+
+
+def _is_by_nobody(
+    declared: Role, before: LiveTrust, owned: Owned | None, index: PrincipalIndex, successors: Mapping[str, str]
+) -> bool:
+    if any(found.candidates for found in before.dead):
+        return True  # the document is otherwise the declared one
+    once = _once(owned, index)
+
+    def read(value: str) -> str:
+        trusted = once(value)
+        return successors.get(trusted, trusted)
+
+    return declared.trust.same_meaning(_reworded(before.document, read), declared.partition)
+
+
+def _reason_of(
+    found: DeadId, declared: PolicyDocument, index: PrincipalIndex, successors: Mapping[str, str], made: Successors
+) -> Reason:
+    arn = successors.get(found.arn or "", found.arn)
+    if arn is None or arn not in _entities(declared, index):
         return Reason.ORPHAN_REMOVED
     if found.standing is Standing.INFERRED:
         return Reason.PRINCIPAL_INFERRED
-    alive = found.identified.current_id is not None or found.arn in made
+    alive = arn in index.id_by_arn or arn in made
     return Reason.PRINCIPAL_RECREATED if alive else Reason.PRINCIPAL_DELETED
+
+
+def _further_reasons(
+    before: LiveTrust, index: PrincipalIndex, *, renewed: AbstractSet[str], successors: Mapping[str, str]
+) -> Iterator[Reason]:
+    """Yield the reason of a document that trusts, alive, somebody who is replaced in the same plan."""
+    trusted = {successors.get(arn, arn) for arn in _entities(before.living, index)}
+    if renewed & trusted:
+        yield Reason.RE_TRUSTED_AFTER_REPLACE
+
+
+def _renamed(declared: Role, before: LiveTrust, owned: Owned | None, index: PrincipalIndex) -> dict[str, str]:
+    """Return the declared ARNs that the document does not show because who had them has another ARN by now."""
+    shown = _entities(before.document, index)
+    found = {}
+    for arn in _entities(declared.trust, index) - shown:
+        now = index.arn_by_id.get(owned.principals.get(arn, "")) if owned else None
+        if now is not None and now in shown:
+            found[arn] = now
+    return found
+
+
+def _strangers(owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str]) -> Iterator[str]:
+    """Yield a sentence for each of those trusted anew of whom the last applied trust tells that he was another."""
+    for arn in sorted(re_trusted):
+        last, current = (owned.principals.get(arn) if owned else None), index.id_by_arn.get(arn)
+        if last is not None and last != current:
+            yield f"{arn} was {last} when this role was last applied, and is {current or 'out of sight'} now"
 
 
 def _entities(document: PolicyDocument, index: PrincipalIndex, effect: str | None = None) -> frozenset[str]:
@@ -240,32 +358,33 @@ def _entities(document: PolicyDocument, index: PrincipalIndex, effect: str | Non
 
 
 def principal_ids(
-    document: PolicyDocument, index: PrincipalIndex, made: frozenset[str] = frozenset()
+    document: PolicyDocument, index: PrincipalIndex, made: Container[str] = frozenset()
 ) -> dict[str, str | None]:
     """Return the ARN of each user and role that a document names, with its ID; None for one yet to be made."""
     return {arn: None if arn in made else index.id_by_arn.get(arn) for arn in sorted(_entities(document, index))}
 
 
-def _re_trusted(  # noqa: PLR0913  every one of these may decide
+def _re_trusted(
     declared: Role,
     before: LiveTrust,
     *,
     owned: Owned | None,
     index: PrincipalIndex,
-    free: frozenset[str],
+    free: AbstractSet[str],
     own_ids: frozenset[str],
 ) -> frozenset[str]:
     trusted_already = _entities(before.living, index, "Allow")
     unexplained = any(found.identified.standing is Standing.UNKNOWN for found in before.dead)
-    dead_arns = {found.arn for found in before.dead}
+    dead_arns = {found.arn for found in before.dead if found.place.effect == "Allow"}
     remembered = owned.principals if owned else {}
     found = set()
-    for arn in _entities(declared.trust, index, "Allow") - trusted_already - free:
+    for arn in _entities(declared.trust, index, "Allow") - free:
         current = index.id_by_arn.get(arn)
-        last = remembered.get(arn)
         if current in own_ids:
             continue
-        if unexplained or arn in dead_arns or (last is not None and last != current):
+        last = remembered.get(arn)
+        is_another = unexplained or (last is not None and last != current)
+        if arn in dead_arns or (is_another and arn not in trusted_already):
             found.add(arn)
     return frozenset(found)
 
@@ -283,7 +402,8 @@ def explain(found: DeadId, index: PrincipalIndex) -> str:
             gone = "" if known is None or known.deleted is None else f", deleted {known.deleted}"
             return f"{who} was {found.arn}{seen}{gone}; {_whereabouts(found.arn, index)}"
         case Standing.INFERRED:
-            return f"{who} was most likely {found.arn}: the document is otherwise the declared one, and only that is missing"
+            grounds = "the document is otherwise the declared one, and only that is missing"
+            return f"{who} was most likely {found.arn}: {grounds}"
         case _ if found.candidates:
             return f"{who} was most likely one of {', '.join(found.candidates)}: those are declared and missing"
         case _:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
 from reconciler.model.arn import parse_arn
-from reconciler.model.declared import Declaration, Desired
-from reconciler.model.form import INLINE
+from reconciler.model.declared import Declaration, Desired, Removal
+from reconciler.model.form import digests_of
 from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.principal import PrincipalIndex
+from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.model.role import Role
 from reconciler.snapshot import Snapshot
-from reconciler.state import State
+from reconciler.state import Intent, Owned, State
+
+MAKING = frozenset({"create", "replace"})
+"""The actions, as intents hold them, that give an object a new ID."""
 
 REVOKED_SESSIONS = "AWSRevokeOlderSessions"
 AWS_TAG_PREFIX = "aws:"
@@ -53,7 +56,11 @@ class World:
     @cached_property
     def own_ids(self) -> frozenset[str]:
         """Return the IDs of what this program created itself."""
-        return frozenset(owned.id for owned in self.state.objects.values() if owned.origin == "created")
+        made = {owned.id for owned in self.state.objects.values() if owned.origin == "created"}
+        unfinished = (
+            unfinished_creation(intent, self.live.get(address), self) for address, intent in self.state.intents.items()
+        )
+        return frozenset(made | {owned.id for owned in unfinished if owned is not None})
 
     @cached_property
     def live(self) -> Mapping[str, Role | ManagedPolicy]:
@@ -67,11 +74,34 @@ class World:
         """Return the same without regard to case, in which IAM's names are unique."""
         return {address.casefold(): value for address, value in self.live.items()}
 
+    @cached_property
+    def _owned_addresses(self) -> Mapping[str, str]:
+        return {address.casefold(): address for address in self.state.objects}
+
+    def owned_address(self, address: str) -> str | None:
+        """Return the address under which an object is owned, in whatever case it is spelled; None if it is not."""
+        return address if address in self.state.objects else self._owned_addresses.get(address.casefold())
+
+    def owned_at(self, address: str) -> Owned | None:
+        """Return the ownership of an object, in whatever case its address is spelled."""
+        known = self.owned_address(address)
+        return None if known is None else self.state.objects[known]
+
+    @cached_property
+    def trusting(self) -> Mapping[str, tuple[Role, ...]]:
+        """Return by ARN of a user or role the live roles whose trust names it, in the order of their names."""
+        found: dict[str, list[Role]] = {}
+        for role in sorted(self.snapshot.roles.values(), key=lambda role: role.name):
+            named = (parse_principal(place.key, self.index.resolve(place.value)) for place in role.trust.principals())
+            for arn in {str(entity) for principal in named if (entity := self.index.entity_of(principal)) is not None}:
+                found.setdefault(arn, []).append(role)
+        return {arn: tuple(roles) for arn, roles in found.items()}
+
     def view(self, live: Role | ManagedPolicy, declaration: Declaration | None) -> Role | ManagedPolicy:
         """Return a live object less what is none of this program's business.
 
-        That is tags of AWS's own and ignored ones, ignored policies, what lies beyond an additive declaration, a boundary
-        that the declaration leaves in place, and the inline policy with which sessions are revoked.
+        That is tags of AWS's own and ignored ones, ignored policies, what lies beyond an additive declaration, a
+        boundary that the declaration leaves in place, and the inline policy with which sessions are revoked.
         """
         match live:
             case Role():
@@ -144,6 +174,93 @@ def owner_of(value: Role | ManagedPolicy) -> str | None:
     return None
 
 
-def is_inline(path: str) -> bool:
-    """Tell whether a path is that of an inline policy."""
-    return path.startswith(INLINE)
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One address with everything that is known of it; `intent` is what a run left unfinished."""
+
+    address: str
+    declaration: Declaration | None = None
+    removal: Removal | None = None
+    owned: Owned | None = None
+    intent: Intent | None = None
+    live: Role | ManagedPolicy | None = None
+
+    @property
+    def live_id(self) -> str | None:
+        """Return the unique ID of the live object."""
+        return id_of(self.live)
+
+    @property
+    def adopting(self) -> bool:
+        """Tell whether what is live was not made, or not taken over, here."""
+        return self.owned is None or self.owned.id != self.live_id
+
+    @property
+    def same_place(self) -> bool:
+        """Tell whether the live object has the name and the path that are declared."""
+        value = self.declaration.value if self.declaration else None
+        return (
+            value is not None and self.live is not None and (value.path, value.name) == (self.live.path, self.live.name)
+        )
+
+
+def id_of(value: Role | ManagedPolicy | None) -> str | None:
+    """Return the unique ID of a live object."""
+    match value:
+        case Role():
+            return value.role_id
+        case ManagedPolicy():
+            return value.policy_id
+        case _:
+            return None
+
+
+def cases(world: World) -> Iterator[Case]:
+    """Yield every address that is declared or owned, in order; an object under several spellings of its name once."""
+    said = {*world.desired.objects, *world.desired.removals}
+    taken = {address.casefold() for address in said}
+    remembered = {*world.state.objects, *world.state.intents}
+    for address in sorted(said | {known for known in remembered if known.casefold() not in taken}):
+        case = _case(address, world)
+        if case.declaration is not None or (case.owned is not None and not _is_ignored(case, world)):
+            yield case
+
+
+def _case(address: str, world: World) -> Case:
+    declaration = world.desired.objects.get(address)
+    intent = world.state.intents.get(address)
+    live = world.live.get(address) or world.live_by_caseless_address.get(address.casefold())
+    return Case(
+        address=address if declaration else world.owned_address(address) or address,
+        declaration=declaration,
+        removal=world.desired.removals.get(address),
+        owned=unfinished_creation(intent, live, world) or world.owned_at(address),
+        intent=intent,
+        live=live,
+    )
+
+
+def _is_ignored(case: Case, world: World) -> bool:
+    kind, _, name = case.address.partition("/")
+    return case.removal is None and kind == "role" and matches(name, world.ignore.roles)
+
+
+def unfinished_creation(intent: Intent | None, live: Role | ManagedPolicy | None, world: World) -> Owned | None:
+    """Return the ownership of what a killed run had created without getting to record it, None where it is not that.
+
+    It is ours if it is new, that is first seen after that run had said what it was about to do, and at every path as
+    that run was to leave it.
+    """
+    live_id = id_of(live)
+    if intent is None or live is None or live_id is None or live_id == intent.id or intent.action not in MAKING:
+        return None
+    owned = world.owned_at(live.address)
+    if owned is not None and owned.id == live_id:
+        return None
+    seen = world.state.ledger.get(live_id)
+    if seen is not None and (seen.first_seen or "") < intent.begun:
+        return None
+    digests = digests_of(live, world.index.resolve)
+    if any(digest not in intent.forms.get(path, ()) for path, digest in digests.items()):
+        return None
+    return Owned(id=live_id, arn=live.arn, manifest="", since=intent.begun, origin="created", digests=digests)

@@ -1,0 +1,212 @@
+"""One object, declared and live, path by path: what differs, who moved it, and what a person has to decide about it.
+
+The digests of the form last applied tell who moved a path. If the live form is still the one last applied, the manifest
+changed; if it is another, somebody changed it outside; if an earlier run was on its way through it, that run is
+unfinished. A document that would be the declared one, were its dead IDs the entities that they once were, was moved by
+nobody: a principal was deleted, and IAM did the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.effects import WIDENING, path_effect
+from reconciler.model.access import widens
+from reconciler.model.change import Approval, Difference, Reason
+from reconciler.model.form import digest_at, paths_of, same_at, shown
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import PolicyDocument
+from reconciler.model.role import Role
+from reconciler.state import Intent
+from reconciler.trust import Successors, TrustChange, as_once_trusted, read_trust, weigh
+from reconciler.world import MAKING, Case, World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """One path at which declared and live differ, less what is none of this program's business.
+
+    `reason` is the weightiest, `who` the one besides dead principals: the manifest, somebody outside, an unfinished
+    run, an adoption; None where nothing would differ, were the dead IDs what they once were. `approvals` are the
+    decisions that a person has to make about this path.
+    """
+
+    path: str
+    live: Any
+    declared: Any
+    reason: Reason
+    who: Reason | None
+    trust: TrustChange | None = None
+    approvals: frozenset[Approval] = frozenset()
+
+    @property
+    def living(self) -> Any:
+        """Return the live content less its dead IDs."""
+        return self.live if self.trust is None else self.trust.before.living
+
+    def difference(self, world: World) -> Difference:
+        """Return what a reviewer is shown of it."""
+        return Difference(
+            path=self.path,
+            reason=self.reason,
+            before=shown(self.live),
+            after=shown(self.declared),
+            broadens=path_effect(self.path, self.living, self.declared, world) in WIDENING,
+            note=". ".join(self.trust.notes) or None if self.trust else None,
+        )
+
+
+def compare(case: Case, world: World, made: Successors) -> Iterator[Moved]:
+    """Yield each path at which the live form is not as declared; `made` is what gets a new ID in the same plan."""
+    assert case.declaration is not None and case.live is not None  # noqa: S101, PT018  there are two to compare
+    value = case.declaration.value
+    live = world.view(case.live, case.declaration)
+    wanted, there = paths_of(value), paths_of(live)
+    for path in sorted({*wanted, *there}, key=_reading_order):
+        if path == "trust":
+            trust = _trust_change(case, value, live, world, made)
+            if trust is not None:
+                yield _moved(path, there[path], wanted[path], case, world, trust)
+        elif path == "description" and isinstance(value, ManagedPolicy) and case.same_place:
+            continue  # nobody can change it
+        elif not same_at(wanted.get(path), there.get(path), value.partition):
+            yield _moved(path, there.get(path), wanted.get(path), case, world, None)
+
+
+def _reading_order(path: str) -> tuple[int, str]:
+    order = ("trust", "policy", "permissions_boundary", "managed_policies")
+    return (order.index(path) if path in order else len(order), path)
+
+
+def _trust_change(
+    case: Case, value: Role | ManagedPolicy, live: Role | ManagedPolicy, world: World, made: Successors
+) -> TrustChange | None:
+    assert isinstance(value, Role) and isinstance(live, Role)  # noqa: S101, PT018  only roles have a trust
+    if not made and value.trust.same_meaning(live.trust, value.partition, world.index.resolve):
+        return None
+    before = read_trust(live.trust, world.index, partition=value.partition, declared=value.trust)
+    return weigh(value, before, owned=case.owned, index=world.index, made=made, own_ids=world.own_ids)
+
+
+def _moved(path: str, live: Any, declared: Any, case: Case, world: World, trust: TrustChange | None) -> Moved:
+    who = None if trust is not None and trust.by_nobody else _who_moved(path, live, declared, case, world)
+    reasons = [reason for reason in (who, trust.reason if trust else None) if reason is not None]
+    kinds = _approvals(path, live, declared, case, world, who=who, trust=trust)
+    return Moved(
+        path=path,
+        live=live,
+        declared=declared,
+        reason=max(reasons, key=lambda reason: reason.weight),
+        who=who,
+        trust=trust,
+        approvals=frozenset(kinds),
+    )
+
+
+def _who_moved(path: str, live: Any, declared: Any, case: Case, world: World) -> Reason:
+    if case.adopting:
+        return Reason.ADOPTED
+    if case.intent is not None and _is_on_its_way(path, live, declared, case, case.intent, world):
+        return Reason.UNFINISHED
+    return Reason.CHANGED_OUTSIDE if _moved_outside(path, live, case, world) else Reason.MANIFEST_CHANGED
+
+
+def _moved_outside(path: str, live: Any, case: Case, world: World) -> bool:
+    assert case.owned is not None  # noqa: S101  what is adopted was never applied
+    once = as_once_trusted(live, case.owned, world.index) if path == "trust" else live
+    return digest_at(once, world.partition) != case.owned.digests.get(path)
+
+
+def _is_on_its_way(path: str, live: Any, declared: Any, case: Case, intent: Intent, world: World) -> bool:
+    """Tell whether a path stands where an earlier run was to pass through, on the way to what is declared now."""
+    assert case.live is not None  # noqa: S101  a path of nothing does not differ
+    whole = paths_of(case.live).get(path)
+    goal = _with_what_stays(whole, live, declared)
+    ends = (digest_at(whole, world.partition, world.index.resolve), digest_at(goal, world.partition))
+    return all(digest in intent.forms.get(path, ()) for digest in ends)
+
+
+def _with_what_stays(whole: Any, live: Any, declared: Any) -> Any:
+    """Return what is declared with what the live object holds besides and keeps: ignored tags, additional policies."""
+    match whole, live, declared:
+        case dict(), dict(), dict():
+            return {**{key: value for key, value in whole.items() if key not in live}, **declared}
+        case list(), list(), list():
+            return sorted({*declared, *(set(whole) - set(live))})
+        case _:
+            return declared
+
+
+def _approvals(
+    path: str, live: Any, declared: Any, case: Case, world: World, *, who: Reason | None, trust: TrustChange | None
+) -> Iterator[Approval]:
+    """Yield the decisions that a person has to make before a path becomes as declared."""
+    if is_re_trusted(trust, case, world, unfinished=who is Reason.UNFINISHED):
+        yield Approval.RE_TRUST
+    if case.adopting or not (trust.before.understood if trust else _is_understood(live)):
+        yield Approval.ADOPT
+    if case.adopting or who in {None, Reason.UNFINISHED}:
+        return
+    assert case.owned is not None  # noqa: S101  what is not adopted is owned
+    anew, beyond = _gives(path, live, declared, case, world, trust)
+    if (anew and _moved_outside(path, live, case, world)) or (beyond and path in case.owned.held):
+        yield Approval.UNDO_NARROWING
+    elif beyond:
+        yield Approval.BROADEN
+
+
+def _is_understood(content: Any) -> bool:
+    return not isinstance(content, PolicyDocument) or content.understood
+
+
+def is_re_trusted(trust: TrustChange | None, case: Case, world: World, *, unfinished: bool) -> bool:
+    """Tell whether somebody is trusted anew; an approved run left unfinished was approved for those that it knew."""
+    if trust is None:
+        return False
+    if unfinished and case.intent is not None:
+        return any(_came_after(arn, case.intent, world) for arn in trust.re_trusted)
+    return bool(trust.re_trusted)
+
+
+def _came_after(arn: str, intent: Intent, world: World) -> bool:
+    known = world.index.ledger.get(world.index.id_by_arn.get(arn, ""))
+    return known is None or known.first_seen is None or known.first_seen > intent.begun
+
+
+def _gives(
+    path: str, live: Any, declared: Any, case: Case, world: World, trust: TrustChange | None
+) -> tuple[bool, bool]:
+    """Return whether access is given that the live form would not give, and whether beyond those trusted anew.
+
+    What dead IDs once allowed counts as still given: nobody took it away by hand.
+    """
+    if trust is None:
+        gives = path_effect(path, live, declared, world) in WIDENING
+        return gives, gives
+    assert case.owned is not None  # noqa: S101  what is adopted asks for more than this
+    once = as_once_trusted(trust.before.document, case.owned, world.index)
+    return (
+        widens(once, trust.after, partition=world.partition),
+        widens(once, trust.without_re_trusted(world.index), partition=world.partition),
+    )
+
+
+def never_seen(role: Role, case: Case, world: World, made: Mapping[str, str | None]) -> TrustChange | None:
+    """Return what trusting from nothing amounts to: the trust of a role that is to be created."""
+    before = read_trust(PolicyDocument({}), world.index, partition=role.partition)
+    return weigh(role, before, owned=case.owned, index=world.index, made=made, own_ids=world.own_ids)
+
+
+def is_approved_creation(case: Case, digests: Mapping[str, str]) -> bool:
+    """Tell whether an earlier run was about to make just this object, and has not made it.
+
+    What it made and recorded, and is gone again, was deleted outside since.
+    """
+    intent, owned = case.intent, case.owned
+    if intent is None or intent.action not in MAKING:
+        return False
+    if owned is not None and owned.since >= intent.begun:
+        return False
+    return all(digest in intent.forms.get(path, ()) for path, digest in digests.items())

@@ -24,7 +24,7 @@ from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.faults import Faults, Kind, Rule
+from reconciler.sandbox.faults import Blow, Faults
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.inprocess import make_session
 from reconciler.sandbox.s3 import Buckets
@@ -43,14 +43,14 @@ _HALF_A_DAY: Final = 43_200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Exchange:
-    """One request on its way: whose it is, and the fault that struck it if one did."""
+    """One request on its way: whose it is, and what befalls it."""
 
     service: str
     operation: OperationModel
     form: Mapping[str, str]
     request_id: str
     credentials: Credentials
-    rule: Rule | None
+    blow: Blow
 
 
 class Sandbox:
@@ -208,27 +208,28 @@ class Sandbox:
 
     def _answer_s3(self, request: Request) -> Reply:
         call = s3.read_call(request)
-        with self._lock:
-            try:
-                rule = self._admit(call.name, request)[1]
-            except IamError as error:
-                return s3.refusal(error.status, error.code, error.message)
-            reply = self.buckets.answer(call)
-            self._answered(call.name, rule)
+        try:
+            credentials, blow = self._admit(call.name, request)
+            with self._lock:
+                self.faults.before(blow, credentials.access_key_id)
+                reply = self.buckets.answer(call)
+                self._answered(call.name, blow)
+        except IamError as error:
+            return s3.refusal(error.status, error.code, error.message)
         body = b"" if request.method == "HEAD" else reply.body
         return replace(reply, body=body, headers={"Date": self._date(), **reply.headers})
 
     def _answer_cloudtrail(self, request: Request) -> Reply:
         action = request.headers.get("x-amz-target", "").rpartition(".")[2]
-        with self._lock:
-            try:
-                credentials, rule = self._admit(action, request)
-                answer = self.books.trail.answer(
-                    action, request, account=credentials.caller.account_id, now=self.clock()
-                )
-            except IamError as error:
-                return cloudtrail.reply({"__type": error.code, "message": error.message}, status=error.status)
-            self._answered(action, rule)
+        try:
+            credentials, blow = self._admit(action, request)
+            account = credentials.caller.account_id
+            with self._lock:
+                self.faults.before(blow, credentials.access_key_id)
+                answer = self.books.trail.answer(action, request, account=account, now=self.clock())
+                self._answered(action, blow)
+        except IamError as error:
+            return cloudtrail.reply({"__type": error.code, "message": error.message}, status=error.status)
         return cloudtrail.reply(answer)
 
     def _answer_query(self, service: str, request: Request) -> Reply:
@@ -245,33 +246,31 @@ class Sandbox:
         if action is None:
             raise IamError("MissingAction", "The request must contain the parameter Action.")
         operation = wire.operation_model(service, action)
-        with self._lock:
-            credentials, rule = self._admit(action, request)
+        credentials, blow = self._admit(action, request)
         return _Exchange(
             service=service,
             operation=operation,
             form=form,
             request_id=request_id,
             credentials=credentials,
-            rule=rule,
+            blow=blow,
         )
 
-    def _admit(self, action: str, request: Request) -> tuple[Credentials, Rule | None]:
-        """Whose request it is, and the rule that strikes it; what a rule refuses is refused here."""
-        credentials = gate.authenticate(request, world=self.world, strict=self.enforcing)
-        self.books.requests[action] += 1
-        key, account = credentials.access_key_id, credentials.caller.account_id
-        rule = self.faults.strike(action, account=account, key=key)
-        if rule is not None:
-            self.faults.before(rule, key)
-        return credentials, rule
+    def _admit(self, action: str, request: Request) -> tuple[Credentials, Blow]:
+        """Whose request it is, and what befalls it; a latency has passed when this returns."""
+        with self._lock:
+            credentials = gate.authenticate(request, world=self.world, strict=self.enforcing)
+            self.books.requests[action] += 1
+            key, account = credentials.access_key_id, credentials.caller.account_id
+            blow = self.faults.strike(action, account=account, key=key)
+        if blow.seconds:
+            self.sleep(blow.seconds)  # not under the lock: others are answered meanwhile
+        return credentials, blow
 
     def _carry_out(self, exchange: _Exchange) -> str:
-        rule = exchange.rule
-        if rule is not None and rule.kind is Kind.LATENCY:
-            self.sleep(rule.seconds)  # not under the lock: others are answered meanwhile
+        action, credentials = exchange.operation.name, exchange.credentials
         with self._lock:
-            action = exchange.operation.name
+            self.faults.before(exchange.blow, credentials.access_key_id)
             self.books.tried(action)
             try:
                 result = self._handle(exchange)
@@ -279,13 +278,13 @@ class Sandbox:
             except IamError:
                 self.books.calls[action] += 1
                 raise
-            self.faults.saw(action, exchange.credentials.caller.account_id)
-            self._answered(action, rule)
+            self.faults.saw(action, credentials.caller.account_id)
+            self._answered(action, exchange.blow)
         return body
 
-    def _answered(self, action: str, rule: Rule | None) -> None:
+    def _answered(self, action: str, blow: Blow) -> None:
         """The answer goes out, unless it is to be lost."""
-        self.faults.after(rule)
+        self.faults.after(blow)
         self.books.calls[action] += 1
 
     def _handle(self, exchange: _Exchange) -> Mapping[str, Any]:

@@ -46,6 +46,11 @@ class Event:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account}/{self.number}"))
 
     @property
+    def request_id(self) -> str:
+        """Likewise; what outsiders did had no request, and gets an ID all the same."""
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account}/{self.number}/request"))
+
+    @property
     def username(self) -> str:
         """`alice`, the name of a session, or `root`."""
         return self.caller_arn.rpartition(":")[2].rpartition("/")[2]
@@ -152,6 +157,7 @@ def _record(event: Event) -> dict[str, Any]:
         "awsRegion": HOME["aws"],
         "requestParameters": _lower(event.params),
         "responseElements": _lower(event.result) or None,
+        "requestID": event.request_id,
         "eventID": event.event_id,
         "readOnly": False,
         "eventType": "AwsApiCall",

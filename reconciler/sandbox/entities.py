@@ -58,6 +58,7 @@ class Role:
     trust: Document
     description: str | None = None
     max_session_duration: int = 3600
+    max_signin_session_duration: int | None = None
     boundary: str | None = None
     tags: Tags = ()
     inline: Mapping[str, str] = field(default_factory=dict)

@@ -6,8 +6,9 @@
     box.faults.propagation(principals=10)                 # new users and roles: no principals for 10 s
     box.faults.at("UpdateAssumeRolePolicy", do=lambda: account.delete_user("alice"))
 
-Call names are patterns (`Get*`). Rules are tried in the order in which they were made; the first that
-strikes decides. Time is the sandbox's clock, and nothing sleeps but by the sandbox's `sleep`.
+Call names are patterns (`Get*`). Rules are tried in the order in which they were made; latencies add up,
+moments happen, and the first of the others that strikes decides. Time is the sandbox's clock, and nothing
+sleeps but by the sandbox's `sleep`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ class Kind(StrEnum):
     MOMENT = "moment"
 
 
+_PASSING: Final = frozenset({Kind.LATENCY, Kind.MOMENT})
+"""Rules that do not decide what becomes of a call."""
+
 _REFUSALS: Final[Mapping[Kind, tuple[str, str]]] = {
     Kind.THROTTLE: ("Throttling", "Rate exceeded"),
     Kind.SERVER_ERROR: ("ServiceFailure", "An unexpected error occurred; please try again."),
@@ -69,7 +73,7 @@ class Rule:
     skip       so many matching calls go free first
     count      so many are struck at most; None is no end
     seconds    how long: of a latency; since the last detach, for `delete_conflict`
-    per_second and burst   a token bucket: calls within it go free (throttle)
+    per_second and burst   a token bucket per call and account: what is within it goes free (throttle)
     do         what happens at the moment, before the call is carried out
     """
 
@@ -83,22 +87,32 @@ class Rule:
     per_second: float | None = None
     burst: float = 1.0
     do: Callable[[], object] | None = None
-    _tokens: float | None = field(default=None, repr=False)
-    _filled: datetime | None = field(default=None, repr=False)
+    _buckets: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict, repr=False)
 
     def matches(self, call: str, account: str) -> bool:
         """Whether the rule is about such a call."""
         return fnmatchcase(call, self.call) and self.account in (None, account)
 
-    def take_token(self, now: datetime) -> bool:
+    def take_token(self, call: str, account: str, now: datetime) -> bool:
         """Whether the bucket still had a token; without a bucket there never is one."""
         if self.per_second is None:
             return False
-        passed = (now - self._filled).total_seconds() if self._filled else 0.0
-        held = self.burst if self._tokens is None else self._tokens
-        held = min(self.burst, held + passed * self.per_second)
-        self._filled, self._tokens = now, held - 1 if held >= 1 else held
+        held, filled = self._buckets.get((call, account), (self.burst, now))
+        held = min(self.burst, held + (now - filled).total_seconds() * self.per_second)
+        self._buckets[call, account] = (held - 1 if held >= 1 else held, now)
         return held >= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """What befalls one call: `rules` strike in this order, the last of them may end it."""
+
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long the answer takes."""
+        return sum(rule.seconds for rule in self.rules if rule.kind is Kind.LATENCY)
 
 
 @dataclass(kw_only=True)
@@ -133,7 +147,7 @@ class Faults:
 
     def add(self, kind: Kind | str, call: str = "*", **settings: Any) -> Rule:
         """Make a rule of any kind; settings are the fields of `Rule`. ValueError names what is wrong."""
-        known = {item.name for item in fields(Rule)} - {"kind", "call", "_tokens", "_filled"}
+        known = {item.name for item in fields(Rule)} - {"kind", "call", "_buckets"}
         if unknown := sorted(set(settings) - known):
             raise ValueError(f"unknown settings {unknown}; known are {sorted(known)}")
         rule = Rule(kind=Kind(kind), call=call, **settings)
@@ -200,7 +214,7 @@ class Faults:
 
     def to_json(self) -> dict[str, Any]:
         """Rules, delays and counts."""
-        hidden = {"do", "_tokens", "_filled"}
+        hidden = {"do", "_buckets"}
         rules = [
             {item.name: getattr(rule, item.name) for item in fields(rule) if item.name not in hidden}
             for rule in self.rules
@@ -209,15 +223,18 @@ class Faults:
 
     # --- striking --------------------------------------------------------------------------------
 
-    def strike(self, call: str, *, account: str, key: str) -> Rule | None:
-        """The rule that decides about this call, now; None when it goes free."""
+    def strike(self, call: str, *, account: str, key: str) -> Blow:
+        """What befalls this call, now. IamError when its key has expired by a rule before."""
         if key in self._expired_keys:
             raise _expired()
+        rules = []
         for rule in self.rules:
             if rule.matches(call, account) and self._strikes(rule, call, account):
                 self.struck[rule.kind] += 1
-                return rule
-        return None
+                rules.append(rule)
+                if rule.kind not in _PASSING:
+                    break
+        return Blow(tuple(rules))
 
     def _strikes(self, rule: Rule, call: str, account: str) -> bool:
         if rule.kind is Kind.DELETE_CONFLICT and not self._just_detached(rule, call, account):
@@ -225,7 +242,7 @@ class Faults:
         if rule.skip > 0:
             rule.skip -= 1
             return False
-        if rule.count == 0 or rule.take_token(self._clock()):
+        if rule.count == 0 or rule.take_token(call, account, self._clock()):
             return False
         if rule.rate < 1.0 and self._random.random() >= rule.rate:
             return False
@@ -238,25 +255,26 @@ class Faults:
         passed = (self._clock() - last).total_seconds() if last else None
         return call in _DELETES and passed is not None and passed < rule.seconds
 
-    def before(self, rule: Rule, key: str) -> None:
-        """What the rule does before the call is carried out."""
-        match rule.kind:
-            case Kind.LATENCY | Kind.LOST_REPLY:
-                return
-            case Kind.LOST_REQUEST:
-                raise LostReplyError("the request was lost")
-            case Kind.MOMENT:
-                if rule.do is not None:
-                    rule.do()
-            case Kind.EXPIRED_CREDENTIALS:
-                self._expired_keys.add(key)
-                raise _expired()
-            case _:
-                raise IamError(*_REFUSALS[rule.kind])
+    def before(self, blow: Blow, key: str) -> None:
+        """What the rules do before the call is carried out: it may be refused, or lost."""
+        for rule in blow.rules:
+            match rule.kind:
+                case Kind.LATENCY | Kind.LOST_REPLY:
+                    continue
+                case Kind.LOST_REQUEST:
+                    raise LostReplyError("the request was lost")
+                case Kind.MOMENT:
+                    if rule.do is not None:
+                        rule.do()
+                case Kind.EXPIRED_CREDENTIALS:
+                    self._expired_keys.add(key)
+                    raise _expired()
+                case _:
+                    raise IamError(*_REFUSALS[rule.kind])
 
-    def after(self, rule: Rule | None) -> None:
-        """What the rule does once the call is carried out."""
-        if rule is not None and rule.kind is Kind.LOST_REPLY:
+    def after(self, blow: Blow) -> None:
+        """What the rules do once the call is carried out: its answer may be lost."""
+        if any(rule.kind is Kind.LOST_REPLY for rule in blow.rules):
             raise LostReplyError("the reply was lost")
 
     def saw(self, call: str, account: str) -> None:

@@ -90,7 +90,7 @@ def _saved_role(role: Role, account: AccountState) -> views.View:
     }
     view |= {} if role.description is None else {"Description": role.description}
     view |= {"RoleLastUsed": {"LastUsedDate": role.last_used[0], "Region": role.last_used[1]}} if role.last_used else {}
-    return view | views.boundary_member(role.boundary) | views.tags_member(role.tags)
+    return view | views.signin_member(role) | views.boundary_member(role.boundary) | views.tags_member(role.tags)
 
 
 def _saved_policy(policy: ManagedPolicy) -> views.View:
@@ -235,6 +235,7 @@ def _role(raw: Raw) -> Role:
         trust=_document(raw["AssumeRolePolicyDocument"]),
         description=raw.get("Description"),
         max_session_duration=int(raw.get("MaxSessionDuration", 3600)),
+        max_signin_session_duration=raw.get("MaxSigninSessionDuration"),
         boundary=_boundary(raw),
         tags=_tags(raw),
         inline=_inline(raw.get("RolePolicyList", ())),

@@ -71,7 +71,7 @@ def role_listed(role: Role, account: AccountState, world: World) -> View:
 def role_got(role: Role, account: AccountState, world: World) -> View:
     """The answer of GetRole."""
     view = role_listed(role, account, world) | boundary_member(role.boundary) | tags_member(role.tags)
-    return view | {"RoleLastUsed": _last_used(role)}
+    return view | signin_member(role) | {"RoleLastUsed": _last_used(role)}
 
 
 def role_detailed(role: Role, account: AccountState, world: World, profiles: Iterable[InstanceProfile]) -> View:
@@ -83,6 +83,12 @@ def role_detailed(role: Role, account: AccountState, world: World, profiles: Ite
         "RolePolicyList": inline_list(role.inline),
         "AttachedManagedPolicies": attached_list(role.attached),
     }
+
+
+def signin_member(role: Role) -> View:
+    """`MaxSigninSessionDuration`, absent when never set."""
+    signin = role.max_signin_session_duration
+    return {} if signin is None else {"MaxSigninSessionDuration": signin}
 
 
 def _last_used(role: Role) -> View:

@@ -77,6 +77,27 @@ def test_a_bucket_throttles_what_comes_too_fast(sandbox: Sandbox, plain: IAMClie
     assert refused(plain.list_roles).code == "Throttling"
 
 
+def test_every_call_and_every_account_has_a_bucket_of_its_own(sandbox: Sandbox, plain: IAMClient) -> None:
+    sandbox.faults.throttle(per_second=1, burst=1)
+    plain.list_roles()
+    plain.list_users()
+    sandbox.session("444455556666").client("iam", config=ONCE).list_roles()
+    assert refused(plain.list_roles).code == "Throttling"
+
+
+def test_a_latency_does_not_keep_other_faults_from_striking(
+    sandbox: Sandbox, account: Account, plain: IAMClient
+) -> None:
+    sandbox.faults.latency(seconds=1)
+    sandbox.faults.latency(seconds=2)
+    sandbox.faults.at("ListRoles", do=lambda: account.create_role("r"))
+    sandbox.faults.throttle("ListRoles", skip=1)
+    assert [role["RoleName"] for role in plain.list_roles()["Roles"]] == ["r"]
+    assert refused(plain.list_roles).code == "Throttling"
+    assert (sandbox.clock() - START).total_seconds() == 6
+    assert sandbox.faults.struck == {"latency": 4, "moment": 1, "throttle": 1}
+
+
 def test_a_latency_moves_the_clock_and_nobody_waits(sandbox: Sandbox, plain: IAMClient) -> None:
     sandbox.faults.latency("ListRoles", seconds=30)
     plain.list_roles()

@@ -267,6 +267,18 @@ def test_assuming_a_role_shows_as_its_last_use(iam: IAMClient, account: Account,
     assert iam.get_role(RoleName="other")["Role"]["RoleLastUsed"]["Region"] == "eu-central-1"
 
 
+@fact("MaxSigninSessionDuration of GetRole, 3,600 to 7,776,000; ResetMaxSigninSessionDuration", source=MODEL)
+def test_the_length_of_a_sign_in_is_set_shown_and_reset(iam: IAMClient) -> None:
+    client: Any = iam  # the stubs are older than the member
+    client.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST, MaxSigninSessionDuration=7200)
+    assert client.get_role(RoleName="r")["Role"]["MaxSigninSessionDuration"] == 7200
+    assert "MaxSigninSessionDuration" not in client.list_roles()["Roles"][0]
+    client.update_role(RoleName="r", Description="d")
+    assert client.get_role(RoleName="r")["Role"]["MaxSigninSessionDuration"] == 7200
+    client.update_role(RoleName="r", ResetMaxSigninSessionDuration=True)
+    assert "MaxSigninSessionDuration" not in client.get_role(RoleName="r")["Role"]
+
+
 @fact("Without a name GetUser is about the caller", source="GetUser")
 def test_a_user_can_ask_for_itself(sandbox: Sandbox, account: Account) -> None:
     account.create_user("alice")

@@ -69,6 +69,7 @@ def _create_role(call: Call) -> Result:
         trust=_trust(call, call.text("AssumeRolePolicyDocument")),
         description=call.maybe("Description"),
         max_session_duration=call.params.get("MaxSessionDuration", 3600),
+        max_signin_session_duration=call.params.get("MaxSigninSessionDuration"),
         boundary=boundary,
         tags=tags.added((), call.params.get("Tags", ()), call=call, ignore_case=True),
     )
@@ -90,17 +91,19 @@ def _list_roles(call: Call) -> Result:
 
 def _update_role(call: Call) -> Result:
     role = named(call)
+    # Only the description of a protected role is open to its account.
+    before = editable(call) if call.params.keys() - {"RoleName", "Description"} else role
     if call.world.switches.omitted_resets:
-        role = replace(role, description=None, max_session_duration=3600)
-    if "Description" in call.params:
-        role = replace(role, description=call.text("Description"))
-    if "MaxSessionDuration" in call.params:
-        role = replace(
-            editable(call),
-            description=role.description,
-            max_session_duration=call.params["MaxSessionDuration"],
-        )
-    call.tables.roles.put(role)
+        before = replace(before, description=None, max_session_duration=3600)
+    signin = call.params.get("MaxSigninSessionDuration", before.max_signin_session_duration)
+    after = replace(
+        before,
+        description=call.params.get("Description", before.description),
+        max_session_duration=call.params.get("MaxSessionDuration", before.max_session_duration),
+        max_signin_session_duration=None if call.params.get("ResetMaxSigninSessionDuration") else signin,
+    )
+    call.world.changes(role)
+    call.tables.roles.put(after)
     return {}
 
 

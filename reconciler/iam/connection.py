@@ -23,7 +23,7 @@ from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 if TYPE_CHECKING:
-    import boto3  # noqa: TID251  for its types only
+    import boto3
     from botocore.config import Config
     from mypy_boto3_cloudtrail import CloudTrailClient
     from mypy_boto3_iam import IAMClient
@@ -225,7 +225,7 @@ def _another_account(account_id: str, caller: Caller, role_arn: str | None) -> R
 
 
 def _session(profile: str | None) -> boto3.Session:
-    import boto3  # noqa: PLC0415, TID251  the one way to AWS, taken when needed
+    import boto3  # noqa: PLC0415  the one way to AWS, taken when needed
     import botocore.session  # noqa: PLC0415
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 

@@ -130,11 +130,15 @@ class Account:
         self.call("DeleteRole", RoleName=name)
 
     def recreate_role(self, name: str) -> str:
-        """Delete a role and make another of the same name, path and trust; gives the new ID."""
-        role = self.state.tables.roles.get(name)
-        trust = self.trust(name)
+        """Delete a role and make another of the same name and path; gives the new ID.
+
+        The new one trusts whom the old one trusted and who still lives, itself included.
+        """
+        path, trust = self.state.tables.roles.get(name).path, _living_part(self.trust(name))
         self.delete_role(name)
-        self.create_role(name, path=role.path, trust=_without_the_dead(trust))
+        self.create_role(name, path=path)
+        if trust["Statement"]:
+            self.put_trust(name, trust)
         return self.role_id(name)
 
     def update_role(
@@ -312,10 +316,20 @@ TRUST_EC2 = {
 """What a role trusts when a scene does not care."""
 
 
-def _without_the_dead(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The document less the IDs of deleted principals, which IAM would refuse."""
-    text = json.dumps(document)
-    return TRUST_EC2 if principals.UNIQUE_ID.search(text) else document
+def _living_part(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without the IDs of deleted principals, which IAM would refuse."""
+    statements = document["Statement"]
+    statements = statements if isinstance(statements, list) else [statements]
+    kept = [{**statement, "Principal": _living(statement["Principal"])} for statement in statements]
+    return {**document, "Statement": [statement for statement in kept if statement["Principal"]]}
+
+
+def _living(principal: Mapping[str, Any]) -> dict[str, list[str]]:
+    listed = {key: [values] if isinstance(values, str) else values for key, values in principal.items()}
+    living = {
+        key: [value for value in values if not principals.UNIQUE_ID.fullmatch(value)] for key, values in listed.items()
+    }
+    return {key: values for key, values in living.items() if values}
 
 
 def _text(document: Doc) -> str:

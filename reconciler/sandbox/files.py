@@ -30,7 +30,8 @@ from reconciler.sandbox.entities import (
     User,
 )
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.tables import Table
+from reconciler.sandbox.quotas import size
+from reconciler.sandbox.tables import Table, Tables
 from reconciler.sandbox.world import AccountState, World
 
 FORMAT: Final = "iam-sandbox/1"
@@ -186,7 +187,23 @@ def _load_account(world: World, account_id: str, raw: Raw) -> AccountState:
     _add(tables.instance_profiles, _profiles(raw))
     _add(tables.oidc_providers, map(_oidc, _items(raw, "OpenIDConnectProviders")))
     _add(tables.saml_providers, map(_saml, _items(raw, "SAMLProviders")))
+    state.quotas.fit(_held(tables))
     return state
+
+
+def _held(tables: Tables) -> dict[str, int]:
+    """How much there is of what has a quota."""
+    return {
+        "AssumeRolePolicySizeQuota": max((size(json.dumps(role.trust)) for role in tables.roles), default=0),
+        "AttachedPoliciesPerGroupQuota": max((len(group.attached) for group in tables.groups), default=0),
+        "AttachedPoliciesPerRoleQuota": max((len(role.attached) for role in tables.roles), default=0),
+        "AttachedPoliciesPerUserQuota": max((len(user.attached) for user in tables.users), default=0),
+        "GroupsQuota": len(tables.groups),
+        "InstanceProfilesQuota": len(tables.instance_profiles),
+        "PoliciesQuota": len(tables.policies),
+        "RolesQuota": len(tables.roles),
+        "UsersQuota": len(tables.users),
+    }
 
 
 def _add(table: Table[E], entities: Iterable[E]) -> None:

@@ -45,6 +45,18 @@ UNLISTED: Final[Mapping[str, int]] = {
 """Limits that IAM holds to, and that GetAccountSummary does not name."""
 
 
+RAISED: Final[Mapping[str, int]] = {
+    "AssumeRolePolicySizeQuota": 8192,
+    "AttachedPoliciesPerRoleQuota": 25,
+    "AttachedPoliciesPerUserQuota": 20,
+    "GroupsQuota": 500,
+    "InstanceProfilesQuota": 10_000,
+    "PoliciesQuota": 10_000,
+    "RolesQuota": 10_000,
+}
+"""What adjustable quotas can be raised to, by the highest that anybody reports."""
+
+
 class Quotas:
     """The quotas in force. `overrides` may name any of `DEFAULTS` and `UNLISTED`."""
 
@@ -61,6 +73,12 @@ class Quotas:
         if unknown:
             raise ValueError(f"unknown quotas {unknown}; known are {sorted(self._values)}")
         self._values.update(overrides)
+
+    def fit(self, held: Mapping[str, int]) -> None:
+        """Take an account that holds more than a default allows for one whose quota was raised."""
+        for name, amount in held.items():
+            if amount > self._values[name]:
+                self._values[name] = max(amount, RAISED.get(name, 0))
 
     def listed(self) -> dict[str, int]:
         """What GetAccountSummary says of quotas."""

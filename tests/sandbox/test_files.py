@@ -96,6 +96,19 @@ def test_the_output_of_get_account_authorization_details_is_an_account(sandbox: 
     )
 
 
+def test_an_account_beyond_the_defaults_had_its_quotas_raised(sandbox: Sandbox, account: Account) -> None:
+    account.set_quotas(AssumeRolePolicySizeQuota=4096)
+    account.create_role("long", trust=trusting(*(f"{number:012}" for number in range(1, 180))))
+    account.seed_roles(1_200)
+    printed = printed_by_the_cli(sandbox.session().client("iam"), page=1_000)
+    copied = Sandbox()
+    copied.load_json(printed)
+    iam = copied.session().client("iam")
+    summary: Any = iam.get_account_summary()["SummaryMap"]
+    assert (summary["RolesQuota"], summary["AssumeRolePolicySizeQuota"], summary["GroupsQuota"]) == (10_000, 8_192, 300)
+    iam.create_role(RoleName="another", AssumeRolePolicyDocument=text(with_statement()))
+
+
 def test_encoded_documents_are_understood_too(sandbox: Sandbox, lively: Account) -> None:
     from urllib.parse import quote  # noqa: PLC0415 - only here
 
@@ -116,10 +129,10 @@ def test_loading_replaces_the_account_and_leaves_the_others(sandbox: Sandbox, li
     assert sandbox.account(OTHER).role_id("kept")
 
 
-def printed_by_the_cli(iam: IAMClient) -> dict[str, Any]:
-    """What `aws iam get-account-authorization-details` prints."""
-    answer: dict[str, Any] = dict(iam.get_account_authorization_details())
-    del answer["ResponseMetadata"], answer["IsTruncated"]
+def printed_by_the_cli(iam: IAMClient, page: int = 100) -> dict[str, Any]:
+    """What `aws iam get-account-authorization-details` prints: all pages in one."""
+    pages = iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": page})
+    answer: dict[str, Any] = dict(pages.build_full_result())
     printed: dict[str, Any] = json.loads(json.dumps(answer, default=lambda moment: moment.isoformat()))
     return printed
 

@@ -371,3 +371,13 @@ def test_accounts_outside_the_sandbox_exist_or_not_as_the_switch_says(exist: boo
         create(iam, "r", document)
     else:
         assert refused(create, iam=iam, role="r", document=document).code == "MalformedPolicyDocument"
+
+
+def test_a_role_that_trusts_itself_the_living_and_the_dead_is_recreated(account: Account) -> None:
+    account.create_role("r")
+    living, dead = account.create_user("alice"), account.create_user("bob")
+    account.put_trust("r", trusting(account.role_arn("r"), living, dead))
+    account.delete_user("bob")
+    before = account.role_id("r")
+    assert account.recreate_role("r") != before
+    assert principals(account.trust("r")) == {living, account.role_arn("r")}

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,19 +100,12 @@ def people_come(box: Sandbox) -> None:
 
 def new_sandbox(clock: Callable[[], datetime] | None = None) -> Sandbox:
     """Return an empty sandbox with that time; ReconcilerError where the packages that it needs are not installed."""
-    try:
-        from reconciler.sandbox import Sandbox  # noqa: PLC0415  only two commands need it, and it is dear
-    except ModuleNotFoundError as missing:
-        if _is_own(missing.name):
-            raise
-        message = f"The sandbox needs {missing.name}, which is not installed."
+    if find_spec("moto") is None:  # the sandbox itself asks for it only when a call needs it
         remedy = "Install it with its packages: pip install 'iam-reconciler[sandbox]'"
-        raise ReconcilerError(Diagnostic(Code.RM119, message, help=remedy)) from missing
+        raise ReconcilerError(Diagnostic(Code.RM119, "The sandbox needs moto, which is not installed.", help=remedy))
+    from reconciler.sandbox import Sandbox  # noqa: PLC0415  only two commands need it, and it is dear
+
     return Sandbox(clock=clock)
-
-
-def _is_own(module: str | None) -> bool:
-    return (module or "").startswith("reconciler")
 
 
 def filled_sandbox(file: Path | None) -> Sandbox:

@@ -88,19 +88,17 @@ def test_a_file_that_holds_no_account_is_refused(content: str | None, run: Run, 
     assert "RM102" in done.err
 
 
-def test_without_its_packages_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "reconciler.sandbox", None)
-    monkeypatch.setattr(sandbox, "_is_own", lambda _name: False)
-
-    done = run("sandbox")
-
-    assert done.code == 1
-    assert "pip install 'iam-reconciler[sandbox]'" in done.err
-
-
 def test_the_demo_tells_the_same_story_each_time(run: Run, snapshot: SnapshotAssertion, folder: Path) -> None:
     done = run("demo")
 
     assert (done.code, done.err) == (0, "")
     assert done.out == snapshot.use_extension(TextFile)
     assert not list(folder.iterdir())
+
+
+def test_without_moto_the_sandbox_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "find_spec", lambda _name: None)
+    for command in ("sandbox", "demo"):
+        finished = run(command)
+        assert finished.code == 1
+        assert "iam-reconciler[sandbox]" in finished.err

@@ -47,7 +47,7 @@ def key_of(account: str, kind: str, name: str) -> Key:
     return account, kind, name.casefold()
 
 
-class NotAnEventError(ValueError):
+class NotAnEventError(Exception):
     """A record that has not the form of an event; the text says what is wrong with it."""
 
 
@@ -361,8 +361,6 @@ class Resolved:
 
 
 def _told(trace: Trace) -> str:
-    if trace.created and trace.deleted and trace.created.at > trace.deleted.at:
-        return "CloudTrail records its end before its beginning: its times are not to be trusted."
     parts = [f"created by {trace.created}"] if trace.created else []
     parts += [f"deleted by {trace.deleted}" if trace.deleted else "its deletion is not recorded"]
     if trace.recreated:

@@ -553,6 +553,9 @@ class _Work:
         )
         caller = iam.caller
         state = self.store.read(account.id)
+        planned = (self._saved or {}).get(account.id)
+        if planned is not None and planned.lineage not in {"", state.lineage}:
+            raise ReconcilerError(_another_state(account.id, self._settings.state))
         documents = [
             document.manifest
             for document in self._manifests.documents
@@ -711,7 +714,7 @@ class _Work:
         )
         result = apply.apply(
             planned.plan,
-            state=_begun_with(reading.observed, planned.plan),
+            state=reading.observed,
             index=self.index(readings),
             means=means,
             live=None if self._saved is None else _by_address(reading.snapshot),
@@ -905,9 +908,12 @@ def _names(snapshot: Snapshot) -> Names:
     )
 
 
-def _begun_with(state: State, plan: Plan) -> State:
-    """Return the state to begin with: where there is none yet, its lineage is the one that the plan was made with."""
-    return state if state.exists or not plan.lineage else replace(state, lineage=plan.lineage)
+def _another_state(account: str, place: str) -> Diagnostic:
+    return Diagnostic(
+        Code.RA410,
+        f"The state of account {account} in {place} is not the one that the plan was made with.",
+        help="Nothing was written. Bring that state back, or plan again.",
+    )
 
 
 def _by_address(snapshot: Snapshot) -> dict[str, Role | ManagedPolicy]:

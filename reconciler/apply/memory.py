@@ -4,8 +4,7 @@ A kill may come at any moment, so the state is ahead of IAM in what is intended 
 
 - before an object's first write its intent is stored, with the forms that the approved calls lead through. What waits
   for an approval is not among them: an intent is the memory of an approval, too;
-- what is about to be taken over is owned from then on, by ID, in the form that it has; what is about to be made again
-  is owned no longer, since what was owned is gone;
+- what is about to be taken over is owned from then on, by ID, in the form that it has;
 - what a call has done is stored when its stage is done, and every few seconds;
 - where nothing at all was done to an object, the memory of it is put back as it was.
 """
@@ -75,8 +74,7 @@ class Memory:
         """Own an object as it will have to be owned, should the run be killed after its first write."""
         match change.action:
             case Action.CREATE:
-                self._give_up(change.address)
-                self._state = finish(self._state, change.address)
+                self._state = finish(self._state, change.address)  # what it led through is gone
             case Action.IMPORT | Action.UPDATE:
                 self._take_over(change)
             case _:

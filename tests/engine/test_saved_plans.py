@@ -1,0 +1,197 @@
+"""Plans that were saved, reviewed, and are applied later: exactly those, or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.apply import Result
+from reconciler.engine import read_plan_file
+from reconciler.model.diagnostic import ReconcilerError
+from reconciler.model.policy import digest_of
+from reconciler.planfile import plan_to_json
+from tests.apply.house import OTHER, OWN, House, told
+from tests.apply.street import AFTER, GOAL, before
+from tests.engine.manifests import LIST, READ, ROLE
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> House:
+    house = House(tmp_path)
+    before(house)
+    return house
+
+
+def refused(house: House, file: Path, **how: Any) -> str:
+    """Return the code with which a plan is refused; nothing is written."""
+    house.box.reset_calls()
+    with pytest.raises(ReconcilerError) as caught:
+        house.apply_run(plan_file=file, **how)
+    assert not house.box.mutating_calls
+    return caught.value.diagnostics[0].code
+
+
+def test_a_saved_plan_is_a_review_and_nothing_of_it_is_held(street: House) -> None:
+    file = street.save(street.plan())
+    result = street.apply(plan_file=file, review=False)
+    assert result.is_complete, told(result)
+    assert result.summary.held == 0
+    assert street.owned.keys() == GOAL
+
+
+def test_a_saved_plan_applied_twice_finds_everything_done(street: House) -> None:
+    file = street.save(street.plan())
+    assert street.apply(plan_file=file).is_complete
+    street.box.reset_calls()
+    again = street.apply(plan_file=file)
+    assert {one.outcome for one in again.outcomes} == {Result.ALREADY}, told(again)
+    assert again.is_complete
+    assert not street.successes, "nothing was written"
+    assert not street.plan().changes
+
+
+def test_a_plan_made_with_another_state_is_refused(street: House) -> None:
+    file = street.save(street.plan())
+    street.state_file.unlink()
+    assert refused(street, file) == "RA410"
+
+
+def test_a_saved_plan_does_what_it_says_although_the_manifests_have_moved_on(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    file = house.save(house.plan())
+    house.write("a.yaml", ROLE.replace("deployer", "another"))
+    house.apply(plan_file=file)
+    assert "role/deployer" in house.live
+    assert "role/another" not in house.live
+
+
+def test_what_a_saved_plan_found_unchanged_is_not_recorded_over_what_came_later(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    house.applied()
+    house.write("b.yaml", (house.folder / "manifests" / "a.yaml").read_text())
+    house.remove("a.yaml")
+    file = house.save(house.plan())  # holds nothing but the news that the manifest is another
+    house.write("b.yaml", ROLE.replace(LIST, READ))
+    house.applied()
+    recorded = house.state["objects"]["managed_policy/Lists"]["digests"]
+    house.apply(plan_file=file)
+    assert house.state["objects"]["managed_policy/Lists"]["digests"] == recorded
+    assert not house.plan().changes
+
+
+def test_a_plan_of_another_account_is_refused(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    plan = plan_to_json(house.plan())
+    file = house.folder / "other.json"
+    plan["account"] = OTHER
+    file.write_text(json.dumps(signed(plan)))
+    assert refused(house, file) in {"RA408", "RA409"}
+
+
+def signed(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return an edited plan with its digest made to fit, as a careful forger would."""
+    return {**plan, "digest": digest_of({key: value for key, value in plan.items() if key != "digest"})}
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_an_edited_plan_is_refused(forged: bool, house: House) -> None:  # noqa: FBT001
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    plan = plan_to_json(house.plan())
+    plan["changes"][0]["operations"][0]["params"]["Path"] = "/evil/"
+    file = house.folder / "edited.json"
+    file.write_text(json.dumps(signed(plan) if forged else plan))
+    assert refused(house, file) == "RA409"
+
+
+def broken_files() -> Iterator[tuple[str, bytes, str]]:
+    yield "no JSON", b"PK\x03\x04", "RA406"
+    yield "not UTF-8", b"\xff\xfe", "RA406"
+    yield "empty", b"", "RA406"
+    yield "cut", b'{"format_version": "1", "acc', "RA406"
+    yield "another JSON", b"[1, 2]", "RA406"
+    yield "another version", b'{"format_version": "2"}', "RA407"
+    yield "nothing in it", b'{"format_version": "1"}', "RA406"
+
+
+@pytest.mark.parametrize(("content", "code"), [(content, code) for _, content, code in broken_files()])
+def test_what_is_no_plan_is_refused(content: bytes, code: str, house: House) -> None:
+    file = house.folder / "plan.json"
+    file.write_bytes(content)
+    assert refused(house, file) == code
+
+
+def test_a_plan_file_that_is_not_there_is_refused(house: House) -> None:
+    assert refused(house, house.folder / "nowhere.json") == "RA406"
+
+
+def test_a_plan_with_blockers_is_applied_as_far_as_it_goes_and_strict_refuses_it(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    house.write("b.yaml", "kind: Role\nname: blocked\ntrust: [{user: nobody}]\n")
+    plan = house.plan()
+    assert plan.blockers
+    file = house.save(plan)
+    assert refused(house, file, strict=True) == "RA411"
+    (done,) = house.apply_run(plan_file=file).accounts
+    assert done.plan is not None
+    assert done.plan.blockers, "the exit code will tell"
+    assert done.result is not None
+    assert done.result.is_complete
+    assert house.owned.keys() == {"role/deployer", "managed_policy/Lists"}
+
+
+def test_a_plan_with_held_changes_is_a_review_of_them(street: House) -> None:
+    street.account.recreate_user("alice")
+    street.write("all.yaml", AFTER)
+    plan = street.plan()
+    assert plan.held
+    result = street.apply(plan_file=street.save(plan), review=False)
+    assert result.is_complete, told(result)
+    assert not street.plan().changes
+
+
+def test_the_expected_plan_is_applied_and_no_other(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    plan = house.plan()
+    house.box.reset_calls()
+    with pytest.raises(ReconcilerError) as caught:
+        house.apply_run(expect="sha256:" + "0" * 64, review=False)
+    assert caught.value.diagnostics[0].code == "RA412"
+    assert not house.box.mutating_calls
+    assert house.apply(expect=plan.fingerprint, review=False).is_complete
+
+
+def test_a_plan_of_a_fleet_is_applied_in_every_account(house: House) -> None:
+    house.both_accounts()
+    for account in (house.account, house.other):
+        account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    house.write("b.yaml", ROLE.replace("\nname", f'\naccount: "{OTHER}"\nname'))
+    run = house.plan_run()
+    file = house.save_run(run)
+    assert {plan.account for plan in read_plan_file(file)} == {OWN, OTHER}
+    done = house.apply_run(plan_file=file)
+    assert done.fleet
+    assert done.fingerprint == run.fingerprint
+    assert all(one.result is not None and one.result.is_complete for one in done.accounts)
+    assert {role.name for role in house.other.state.tables.roles} == {"deployer", "reconciler"}
+
+
+def test_a_saved_plan_of_the_callers_own_account_needs_no_configuration_of_it(house: House) -> None:
+    house.both_accounts()
+    house.config = type(house.config)(accounts={OTHER: house.config.accounts[OTHER]})
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    (plan,) = [plan for plan in house.plan_run().plans if plan.account == OWN]
+    (done,) = house.apply_run(plan_file=house.save(plan)).accounts
+    assert done.result is not None
+    assert done.result.is_complete

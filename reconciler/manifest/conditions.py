@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.manifest.reading import Path, Problem, Value
-from reconciler.manifest.schema import describe, did_you_mean
+from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import listed, text_of
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from reconciler.manifest.load import Document, Manifests
+from reconciler.manifest.load import Document, Manifests, in_order
 from reconciler.manifest.names import Kind, Names, Resolver
 from reconciler.manifest.principals import partition_problems
 from reconciler.manifest.reading import Path, Problem
@@ -47,8 +47,7 @@ def declare(
     """
     documents = [found for found in manifests.documents if (found.manifest.account or default_account) == account]
     declaring = _Declaring(_resolver(documents, account, partition, names or Names()))
-    for document in documents:
-        declaring.take(document)
+    declaring.take_all(documents)
     desired = Desired(account=account, partition=partition, objects=declaring.objects, removals=declaring.removals)
     return desired, declaring.diagnostics
 
@@ -87,18 +86,26 @@ def validate_offline(
 
     A partition that is not given is taken from the ARNs that the documents of an account have most of.
     """
-    home = default_account or NOWHERE
+    by_account: dict[str, list[Document]] = {}
+    for document in sorted((*manifests.documents, *manifests.flawed), key=lambda found: found.position):
+        by_account.setdefault(_account_of(document, default_account or NOWHERE), []).append(document)
     found = list(manifests.diagnostics)
-    for account in sorted({home, *accounts(manifests)}):
-        assumed = partition or _likely_partition(manifests, account, home)
-        found += declare(manifests, account=account, partition=assumed, default_account=home)[1]
-    return found
+    for account, documents in sorted(by_account.items()):
+        assumed = partition or _likely_partition(documents)
+        declaring = _Declaring(_resolver(documents, account, assumed, Names()))
+        declaring.take_all(documents)
+        found += declaring.diagnostics
+    return sorted(found, key=in_order)
 
 
-def _likely_partition(manifests: Manifests, account: str, home: str) -> str:
-    sources = {
-        id(found.source): found.source for found in manifests.documents if (found.manifest.account or home) == account
-    }
+def _account_of(document: Document, default: str) -> str:
+    """Return the account that a document belongs to, as far as it is known."""
+    account = document.manifest.account or default
+    return NOWHERE if ("account",) in document.wrong else account
+
+
+def _likely_partition(documents: Iterable[Document]) -> str:
+    sources = {id(found.source): found.source for found in documents}
     seen = Counter(partition for source in sources.values() for partition in ARN.findall(source.text))
     return seen.most_common(1)[0][0] if seen else "aws"
 
@@ -106,6 +113,8 @@ def _likely_partition(manifests: Manifests, account: str, home: str) -> str:
 def _resolver(documents: Iterable[Document], account: str, partition: str, living: Names) -> Resolver:
     roles, policies = {}, {}
     for document in documents:
+        if not document.is_named:
+            continue
         match document.manifest:
             case RoleManifest(name=name, path=path):
                 roles[name] = iam_arn(partition=partition, account=account, kind="role", path=path, name=name)
@@ -127,20 +136,27 @@ class _Declaring:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     first: dict[str, Document] = field(default_factory=dict)
 
-    def take(self, document: Document) -> None:
-        """Take one document in."""
+    def take_all(self, documents: Iterable[Document]) -> None:
+        """Take documents in; of two with one name the first counts, and the other is only looked at."""
+        for document in documents:
+            manifest = document.manifest
+            if document.is_named and ("account",) not in document.wrong:
+                first = self.first.setdefault(manifest.address.lower(), document)
+                if first is not document:
+                    self.diagnostics.append(document.diagnostic(_declared_twice(document, first)))
+                    self._take(document, {}, {})
+                    continue
+            self._take(document, self.objects, self.removals)
+
+    def _take(self, document: Document, objects: dict[str, Declaration], removals: dict[str, Removal]) -> None:
         manifest = document.manifest
-        first = self.first.setdefault(manifest.address.lower(), document)
-        if first is not document:
-            self.diagnostics.append(document.diagnostic(_declared_twice(document, first)))
-            return
         match manifest:
             case RoleManifest():
-                self.objects[manifest.address] = self._role(document, manifest)
+                objects[manifest.address] = self._role(document, manifest)
             case ManagedPolicyManifest():
-                self.objects[manifest.address] = self._policy(document, manifest)
+                objects[manifest.address] = self._policy(document, manifest)
             case RemovedManifest():
-                self.removals[manifest.address] = Removal(
+                removals[manifest.address] = Removal(
                     address=manifest.address, destroy=manifest.destroy, place=document.place
                 )
             case _:
@@ -148,7 +164,7 @@ class _Declaring:
 
     def _role(self, document: Document, manifest: RoleManifest) -> Declaration:
         trust = self._trust(document, manifest)
-        self.diagnostics += map(document.diagnostic, self._reference_problems(manifest))
+        self.diagnostics += document.diagnostics(self._reference_problems(manifest))
         role = Role(
             partition=self.names.partition,
             account=self.names.account,
@@ -198,7 +214,7 @@ class _Declaring:
             problems += self._foreign_principals(trust, manifest)
         if 2 * len(shown) > TRUST_SIZE and trust.size > TRUST_SIZE:
             problems.append(_trust_size_problem(trust, manifest))
-        self.diagnostics += map(document.diagnostic, problems)
+        self.diagnostics += document.diagnostics(problems)
         return trust
 
     def _foreign_principals(self, trust: PolicyDocument, manifest: RoleManifest) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from reconciler.manifest.conditions import condition_problems
 from reconciler.manifest.reading import Path, Problem, Value
-from reconciler.manifest.schema import describe, did_you_mean
+from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION, OLD_VERSION, PolicyDocument
 

@@ -80,6 +80,7 @@ class _Reader:
         self._cursor = Cursor(text)
         self._keys: dict[Path, Mark] = {}
         self._values: dict[Path, Mark] = {}
+        self._gaps: set[Path] = set()
 
     def document(self) -> Located:
         self._skip_blank()
@@ -87,7 +88,7 @@ class _Reader:
         self._skip_blank()
         if self._at < len(self._text):
             self._stop("something follows the end of the document")
-        return Located(value, self._keys, self._values)
+        return Located(value, self._keys, self._values, self._gaps)
 
     def _mark(self) -> Mark:
         return self._cursor.mark(self._at)
@@ -118,9 +119,9 @@ class _Reader:
             case "[":
                 return self._list(path)
             case '"':
-                return self._string()
+                return self._string(path)
             case _:
-                return self._word()
+                return self._word(path)
 
     def _mapping(self, path: Path) -> dict[str, Value]:
         entries: dict[str, Value] = {}
@@ -136,7 +137,7 @@ class _Reader:
         mark = self._mark()
         if self._next() != '"':
             self._stop("a key in double quotes is missing here")
-        key = self._string()
+        key = self._string(path, as_key=True)
         if key in entries:
             message = f"{key} is given twice: here and in line {self._keys[(*path, key)].line}."
             self.faults.append(Fault(Code.RM104, message, mark, "Keep one of the two."))
@@ -158,7 +159,7 @@ class _Reader:
         self._at += 1
         return items
 
-    def _string(self) -> str:
+    def _string(self, path: Path, *, as_key: bool = False) -> str:
         mark = self._mark()
         text: str
         try:
@@ -168,9 +169,10 @@ class _Reader:
             self._stop(error.msg[:1].lower() + error.msg[1:])
         if found := HIDDEN.search(text):
             self.faults.append(hidden_fault(found, mark))
+            self._gaps.add((*path, text) if as_key else path)
         return text
 
-    def _word(self) -> Value:
+    def _word(self, path: Path) -> Value:
         mark = self._mark()
         if found := NUMBER.match(self._text, self._at):
             self._at = found.end()
@@ -180,6 +182,7 @@ class _Reader:
                 self._at += len(word)
                 if value is None:
                     self.faults.append(Fault(Code.RM109, "null is never a value here.", mark, NO_VALUE))
+                    self._gaps.add(path)
                 return value
         return self._stop("a value is missing here")
 

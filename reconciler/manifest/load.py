@@ -1,22 +1,26 @@
-"""A folder of manifests as one value: every document that is sound, and everything that is wrong with the rest."""
+"""A folder of manifests as one value: every document that is sound, and everything that is wrong with the rest.
+
+A document with a mistake is `flawed`: it declares nothing, but it is still compared with the others, so that all that
+is wrong in a folder is told at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
 
 from reconciler.manifest.document import Use, character_problems, document_problems
 from reconciler.manifest.folder import Folder
+from reconciler.manifest.mend import kind_of, mend
 from reconciler.manifest.principals import principal_problems
-from reconciler.manifest.reading import Mark, Problem, Value
+from reconciler.manifest.reading import MERGED, Mark, Path, Problem, Value
 from reconciler.manifest.rules import rule_problems
 from reconciler.manifest.schema import (
     ManagedPolicyManifest,
     Manifest,
     RemovedManifest,
     RoleManifest,
-    kind_of,
     validate,
 )
 from reconciler.manifest.source import Places, Source
@@ -30,13 +34,20 @@ MANAGED_SIZE = 6_144
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One sound document: its manifest, and where it stands; `policies` are its policy documents, by path."""
+    """One document: its manifest, and where it stands; `policies` are its policy documents, by path.
+
+    Of a flawed one `gaps` are the paths of what was taken out, `wrong` of all that an error was told of, and `written`
+    maps the paths of keys as they are meant to those that are written.
+    """
 
     source: Source
     index: int
     start: Mark
     manifest: Manifest
     policies: Mapping[str, PolicyDocument]
+    gaps: frozenset[Path] = frozenset()
+    wrong: frozenset[Path] = frozenset()
+    written: Mapping[Path, Path] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -50,19 +61,45 @@ class Document:
 
     def place_of(self, *path: str | int) -> Place:
         """Return where the value of a path is written."""
-        return self.source.place(self.source.documents[self.index].mark(path))
+        return self.source.place(self.source.documents[self.index].mark(self._as_written(path)))
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Return what documents are sorted by."""
+        return self.source.file, self.index
+
+    @property
+    def is_named(self) -> bool:
+        """Tell whether it is known which object this is about."""
+        return not self.gaps & {("name",), ("address",)}
 
     def diagnostic(self, problem: Problem) -> Diagnostic:
         """Return a problem of this document as it is told."""
-        return self.source.problem(problem, self.index, self.manifest.address)
+        if self.written:
+            problem = replace(problem, path=self._as_written(problem.path))
+        return self.source.problem(problem, self.index, self.manifest.address if self.is_named else None)
+
+    def diagnostics(self, problems: Iterable[Problem]) -> list[Diagnostic]:
+        """Return problems as they are told, less those that only follow from what was told before."""
+        return [self.diagnostic(problem) for problem in problems if not problem.follows_from(self.wrong)]
+
+    def _as_written(self, path: Path) -> Path:
+        for length in range(len(path), 0, -1):
+            if (head := path[:length]) in self.written:
+                return self._as_written(self.written[head]) + path[length:]
+        return path
 
 
 @dataclass(frozen=True)
 class Manifests:
-    """All that a folder says. `documents` are sound in themselves; `diagnostics` are errors and warnings."""
+    """All that a folder says. `documents` are sound in themselves, `flawed` are the others, as far as they were read.
+
+    `diagnostics` are errors and warnings.
+    """
 
     documents: tuple[Document, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    flawed: tuple[Document, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -78,9 +115,7 @@ class _Unread:
     index: int
     start: Mark
     value: Value
-
-    def diagnostic(self, problem: Problem) -> Diagnostic:
-        return self.source.problem(problem, self.index, _address_of(self.value))
+    gaps: Collection[Path] = ()
 
 
 @dataclass
@@ -90,16 +125,17 @@ class _Loading:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     unread: list[_Unread] = field(default_factory=list)
     documents: list[Document] = field(default_factory=list)
+    flawed: list[Document] = field(default_factory=list)
 
 
-def load_manifests(folder: Path, *, base: Path | None = None) -> Manifests:
+def load_manifests(folder: FilePath, *, base: FilePath | None = None) -> Manifests:
     """Return what the manifests below a folder say, raising nothing.
 
     Files are named relative to `base`, the working folder by default. Whatever is wrong with any file, document or
     value is among the diagnostics, with its place; the documents are those with which nothing is.
     """
     loading = _Loading()
-    for found in Folder(folder, base or Path.cwd()).read():
+    for found in Folder(folder, base or FilePath.cwd()).read():
         if isinstance(found, Diagnostic):
             loading.diagnostics.append(found)
         else:
@@ -107,17 +143,20 @@ def load_manifests(folder: Path, *, base: Path | None = None) -> Manifests:
     if not loading.unread and not any(found.is_error for found in loading.diagnostics):
         loading.diagnostics.append(_nothing_found(folder))
     _validate(loading)
-    loading.diagnostics.sort(key=_order)
-    loading.documents.sort(key=lambda document: (document.source.file, document.index))
-    return Manifests(tuple(loading.documents), tuple(loading.diagnostics))
+    loading.diagnostics.sort(key=in_order)
+    documents, flawed = (
+        sorted(found, key=lambda document: document.position) for found in (loading.documents, loading.flawed)
+    )
+    return Manifests(tuple(documents), tuple(loading.diagnostics), tuple(flawed))
 
 
-def _nothing_found(folder: Path) -> Diagnostic:
+def _nothing_found(folder: FilePath) -> Diagnostic:
     remedy = "To delete what is managed, say so: --destroy."
     return Diagnostic(Code.RM101, f"There are no manifests in {folder}.", help=remedy)
 
 
-def _order(found: Diagnostic) -> tuple[str, int, int]:
+def in_order(found: Diagnostic) -> tuple[str, int, int]:
+    """Return what diagnostics are sorted by: their place."""
     place = found.place or Place("")
     return place.file, place.line or 0, place.column or 0
 
@@ -132,37 +171,62 @@ def _take_in(source: Source, loading: _Loading) -> None:
         message = f"{source.file} is empty: no text, or only comments."
         remedy = "Delete the file if it is to declare nothing."
         loading.diagnostics.append(Diagnostic(Code.RM117, message, place=Place(source.file), help=remedy))
-    elif source.reading.faults:
-        loading.diagnostics.extend(map(source.diagnostic, source.reading.faults))
-    else:
-        loading.unread.extend(
-            _Unread(source, index, found.mark(()), found.value) for index, found in enumerate(source.documents)
-        )
+        return
+    loading.diagnostics.extend(map(source.diagnostic, source.reading.faults))
+    loading.unread.extend(
+        _Unread(source, index, found.mark(()), found.value, found.gaps) for index, found in enumerate(source.documents)
+    )
 
 
 def _validate(loading: _Loading) -> None:
     by_kind: dict[str, list[_Unread]] = {}
     for unread in loading.unread:
-        kind = kind_of(unread.value)
-        if isinstance(kind, Problem):
-            loading.diagnostics.append(unread.diagnostic(kind))
-        else:
+        if () in unread.gaps:
+            continue
+        kind, problem = kind_of(unread.value)
+        if kind and not problem and not unread.gaps:
             by_kind.setdefault(kind, []).append(unread)
+        else:
+            _take_flawed(unread, kind, [problem] if problem else [], loading)
     for kind, documents in by_kind.items():
-        results = validate(kind, [unread.value for unread in documents])
-        for unread, result in zip(documents, results, strict=True):
-            if isinstance(result, list):
-                loading.diagnostics.extend(map(unread.diagnostic, result))
-            else:
-                _check(unread, result, loading)
+        manifests = validate(kind, [unread.value for unread in documents])
+        for unread, manifest in zip(documents, manifests, strict=True):
+            if manifest is None or not _take_sound(unread, manifest, loading):
+                _take_flawed(unread, kind, [], loading)
 
 
-def _check(unread: _Unread, manifest: Manifest, loading: _Loading) -> None:
+def _take_sound(unread: _Unread, manifest: Manifest, loading: _Loading) -> bool:
+    """Take in a document without wrong keys and types, unless something else is wrong with it."""
     document = Document(unread.source, unread.index, unread.start, manifest, _policies(manifest))
     problems = list(_problems(document))
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        return False
     loading.diagnostics.extend(map(document.diagnostic, problems))
-    if not any(problem.severity is Severity.ERROR for problem in problems):
-        loading.documents.append(document)
+    loading.documents.append(document)
+    return True
+
+
+def _take_flawed(unread: _Unread, kind: str | None, problems: list[Problem], loading: _Loading) -> None:
+    """Take in what is right of a document with mistakes, and tell of all that is wrong with it."""
+    problems = [problem for problem in problems if not problem.follows_from(unread.gaps)]
+    if kind is None:
+        loading.diagnostics += [unread.source.problem(problem, unread.index, None) for problem in problems]
+        return
+    mended = mend(kind, unread.value, unread.gaps)
+    document = Document(
+        unread.source,
+        unread.index,
+        unread.start,
+        mended.manifest,
+        _policies(mended.manifest),
+        gaps=mended.gaps,
+        written=mended.written,
+    )
+    problems += mended.problems
+    problems += (problem for problem in _problems(document) if not problem.follows_from(mended.gaps))
+    wrong = {problem.path for problem in problems if problem.path and not problem.at_key}
+    loading.diagnostics.extend(map(document.diagnostic, problems))
+    loading.flawed.append(replace(document, wrong=document.gaps | wrong))
 
 
 def _policies(manifest: Manifest) -> dict[str, PolicyDocument]:
@@ -220,7 +284,8 @@ def _trust_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) 
         yield Problem(("trust_policy",), Code.RM116, message, at_key=True)
     elif role.trust is not None:
         if not role.trust:
-            yield Problem(("trust",), Code.RM116, "`trust` has no entry: nobody could assume the role.", at_key=True)
+            message = "`trust` has no entry: nobody could assume the role."
+            yield Problem(("trust",), Code.RM116, message, at_key=True, absent=(("trust",),))
         for problem in trust_problems(role.trust):
             yield problem.below("trust")
     elif role.trust_policy is not None:
@@ -228,7 +293,8 @@ def _trust_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument]) 
             yield problem.below("trust_policy")
     else:
         message = "`trust` is missing: it says who may assume the role."
-        yield Problem((), Code.RM108, message, "Give `trust` with entries, or `trust_policy` with a whole document.")
+        remedy = "Give `trust` with entries, or `trust_policy` with a whole document."
+        yield Problem((), Code.RM108, message, remedy, absent=(("trust",), ("trust_policy",), (MERGED,)))
 
 
 def _trust_policy_problems(policy: PolicyDocument) -> Iterator[Problem]:
@@ -250,12 +316,3 @@ def _inline_problems(role: RoleManifest, policies: Mapping[str, PolicyDocument],
     if size > INLINE_SUM:
         message = f"The inline policies have {size} characters; IAM takes {INLINE_SUM} in all, white space apart."
         yield Problem(("inline_policies",), Code.RC302, message, "Make managed policies of some.", at_key=True)
-
-
-def _address_of(value: Value) -> str | None:
-    """Return the address of a document that may not be sound, as far as it can be told."""
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return None
-    prefixes = {"Role": "role", "ManagedPolicy": "managed_policy"}
-    prefix = prefixes.get(str(value.get("kind")))
-    return f"{prefix}/{value['name']}" if prefix else None

@@ -14,7 +14,7 @@ from reconciler.manifest.conditions import plain_operator
 from reconciler.manifest.document import refused, texts
 from reconciler.manifest.reading import Path, Problem, Value
 from reconciler.manifest.rules import NAME
-from reconciler.manifest.schema import describe, did_you_mean
+from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.diagnostic import Code, Severity
 from reconciler.model.policy import listed, text_of

@@ -8,6 +8,7 @@ stays the text that the author typed.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
@@ -19,7 +20,9 @@ Path: TypeAlias = tuple[str | int, ...]
 
 LONGEST_NUMBER = 128
 DEEPEST_NESTING = 128
-MOST_HIDDEN = 20  # of a text that is no text there would be no end
+MOST_HIDDEN = MOST_FAULTS = 20  # of a text that is no text there would be no end
+
+MERGED = "<<"
 
 CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 
@@ -57,30 +60,54 @@ class Problem:
     help: str | None = None
     at_key: bool = False
     severity: Severity = Severity.ERROR
+    absent: tuple[Path, ...] = ()  # what is missed: seen from where `path` is seen from
 
     def below(self, *path: str | int) -> Problem:
         """Return the same problem, seen from further up."""
-        return Problem((*path, *self.path), self.code, self.message, self.help, self.at_key, self.severity)
+        absent = tuple((*path, *missed) for missed in self.absent)
+        return Problem((*path, *self.path), self.code, self.message, self.help, self.at_key, self.severity, absent)
+
+    def follows_from(self, gaps: Collection[Path]) -> bool:
+        """Tell whether this is only said because of what is wrong at a gap, of which something else was said.
+
+        That is a value at or below one, or the absence of what stands there; what is said of a key holds all the same.
+        """
+        return any(_covers(gap, self.path, at_key=self.at_key) or gap in self.absent for gap in gaps)
+
+
+def _covers(gap: Path, path: Path, *, at_key: bool) -> bool:
+    return path[: len(gap)] == gap and (len(path) > len(gap) or not at_key)
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """One document with the mark of every key and of every value, by path."""
+    """One document with the mark of every key and of every value, by path.
+
+    `gaps` are the paths whose value is not known, because a fault was found in its text.
+    """
 
     value: Value = None
     keys: dict[Path, Mark] = field(default_factory=dict)
     values: dict[Path, Mark] = field(default_factory=dict)
+    gaps: set[Path] = field(default_factory=set)
 
     def mark(self, path: Path, *, at_key: bool = False) -> Mark:
-        """Return where a path stands, or the nearest that is known above it."""
-        while path not in self.values:
-            path = path[:-1]
-        return self.keys.get(path, self.values[path]) if at_key else self.values[path]
+        """Return where a path stands, or the nearest that is known above it.
+
+        What is written alone where a list belongs is found as the first of the list.
+        """
+        known: Path = ()
+        for part in path:
+            if (*known, part) in self.values:
+                known = (*known, part)
+            elif part != 0:
+                break
+        return self.keys.get(known, self.values[known]) if at_key else self.values[known]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A whole text, read exactly; the documents count only where there are no faults."""
+    """A whole text, read exactly: the documents that could be read, and all that is wrong with the text."""
 
     documents: list[Located]
     faults: list[Fault]

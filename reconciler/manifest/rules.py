@@ -16,8 +16,8 @@ from reconciler.manifest.schema import (
     Manifest,
     RemovedManifest,
     RoleManifest,
-    did_you_mean,
 )
+from reconciler.manifest.wording import did_you_mean
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.role import RESERVED_PATH, SERVICE_LINKED_PATH

@@ -2,20 +2,17 @@
 
 Where text is wanted a plain number is as good as text: account IDs, external IDs, versions and tag values keep their
 digits. Nothing else is converted. What IAM says of the values (names, lengths, characters) is in `rules`, policy
-documents in `document`, trust entries in `trust`.
+documents in `document`, trust entries in `trust`; `mend` tells what is wrong with keys and types.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
-from reconciler.manifest.reading import Path, Problem, Value
-from reconciler.model.diagnostic import Code
+from reconciler.manifest.reading import Value
 from reconciler.model.role import DEFAULT_SESSION_DURATION
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -123,6 +120,7 @@ MODELS: Mapping[str, type[RoleManifest | ManagedPolicyManifest | RemovedManifest
     "ManagedPolicy": ManagedPolicyManifest,
     "Removed": RemovedManifest,
 }
+HEADS = frozenset({"account", "user", "role", "permission_set", "organization", "service", "oidc", "saml", "statement"})
 LATER_KINDS = ("InstanceProfile", "OidcProvider", "SamlProvider")
 LATER_KEYS = ("grants", "expires_at")
 
@@ -135,127 +133,16 @@ _ADAPTERS: Mapping[
     "Removed": TypeAdapter(list[RemovedManifest]),
 }
 
-SHORT = 40
 
-EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a mapping",
-    "model_type": "a mapping",
-}
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return the question that a slip of the pen deserves, or None where nothing is near."""
-    near = difflib.get_close_matches(word.lower(), {name.lower(): name for name in known}, n=1)
-    return next((f"Did you mean {name}?" for name in known if near and name.lower() == near[0]), None)
-
-
-def kind_of(value: Value) -> str | Problem:
-    """Return the kind of a document, one that has a model, or what is wrong with it."""
-    if not isinstance(value, dict):
-        return Problem((), Code.RM109, f"A manifest is a mapping that begins with `kind:`, not {describe(value)}.")
-    kind = value.get("kind")
-    if kind is None:
-        return Problem((), Code.RM108, "`kind` is missing: it says what is declared.", f"One of {_kinds()}.")
-    if isinstance(kind, str) and kind in MODELS:
-        return kind
-    if kind in LATER_KINDS:
-        return Problem(("kind",), Code.RM119, f"kind {kind} is not supported by this version.")
-    remedy = did_you_mean(str(kind), MODELS) or f"One of {_kinds()}."
-    return Problem(("kind",), Code.RM110, f"{kind} is not a kind of manifest.", remedy)
-
-
-def _kinds() -> str:
-    return ", ".join(MODELS)
-
-
-def validate(kind: str, values: Sequence[Value]) -> list[Manifest | list[Problem]]:
-    """Return each document of one kind as its model, or all that is wrong with its keys and types."""
+def validate(kind: str, values: Sequence[Value]) -> list[Manifest | None]:
+    """Return each document of one kind as its model, or None where something is wrong with its keys or types."""
     adapter = _ADAPTERS[kind]
     try:
         return list(adapter.validate_python(values))
     except ValidationError as error:
-        found = _problems_by_index(error, kind, values)
-    sound = [index for index in range(len(values)) if index not in found]
-    models: dict[int, Manifest | list[Problem]] = dict(
+        wrong = {int(details["loc"][0]) for details in error.errors(include_url=False, include_context=False)}
+    sound = [index for index in range(len(values)) if index not in wrong]
+    models: dict[int, Manifest] = dict(
         zip(sound, adapter.validate_python([values[index] for index in sound]), strict=True)
     )
-    results = models | found
-    return [results[index] for index in range(len(values))]
-
-
-def _problems_by_index(error: ValidationError, kind: str, values: Sequence[Value]) -> dict[int, list[Problem]]:
-    found: dict[int, list[Problem]] = {}
-    for details in error.errors(include_url=False, include_context=True):
-        index = int(details["loc"][0])
-        found.setdefault(index, []).append(_problem(details, kind, values[index]))
-    return found
-
-
-def _problem(details: ErrorDetails, kind: str, document: Value) -> Problem:
-    path = details["loc"][1:]
-    match details["type"]:
-        case "missing":
-            return Problem(path[:-1], Code.RM108, f"`{path[-1]}` is missing.")
-        case "extra_forbidden":
-            return _unknown_key(path, kind)
-        case "literal_error" if path == ("revoke_sessions",) and document["revoke_sessions"] is True:
-            return Problem(path, Code.RM119, "`revoke_sessions: true` is not supported by this version.")
-        case "literal_error":
-            expected = str(details.get("ctx", {}).get("expected", "")).replace("'", "").replace("False", "false")
-            return Problem(path, Code.RM109, f"{named(path)} is {expected}, not {describe(details['input'])}.")
-        case "too_short":
-            return Problem(path, Code.RM109, f"{named(path)} names at least one.")
-        case "invalid_key":
-            return Problem(path, Code.RM109, f"A key of {named(path[:-1])} is text.")
-        case "list_type" if path[0] == "trust" and len(path) > 1:
-            return _wrong_type(path, "text or a list of texts", details["input"])
-        case other:
-            return _wrong_type(path, EXPECTED.get(other, details["msg"]), details["input"])
-
-
-def _wrong_type(path: Path, expected: str, found: Value) -> Problem:
-    remedy = None
-    if expected == "text" and isinstance(found, bool):
-        remedy = f'Put it in quotes if the word is meant: "{str(found).lower()}".'
-    elif expected == "true or false" and isinstance(found, str):
-        remedy = "Only true and false are read as such, in small letters and without quotes."
-    elif expected == "a whole number" and isinstance(found, str):
-        remedy = "Write plain decimal digits, without quotes."
-    return Problem(path, Code.RM109, f"{named(path)} is {expected}, not {describe(found)}.", remedy)
-
-
-def _unknown_key(path: Path, kind: str) -> Problem:
-    key = str(path[-1])
-    if key in LATER_KEYS:
-        return Problem(path, Code.RM119, f"`{key}` is not supported by this version.", at_key=True)
-    known = TrustEntry.model_fields if path[0] == "trust" else MODELS[kind].model_fields
-    where = "a trust entry" if path[0] == "trust" else f"kind {kind}"
-    remedy = did_you_mean(key, known) or f"The keys are {', '.join(known)}."
-    return Problem(path, Code.RM107, f"`{key}` is not a key of {where}.", remedy, at_key=True)
-
-
-def named(path: Path) -> str:
-    """Return a path as it is spoken of: `trust[0].user`."""
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return f"`{name.removeprefix('.')}`"
-
-
-def describe(value: Value) -> str:
-    """Return what a value is, in words; a short text as itself."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case int():
-            return f"the number {value}"
-        case str() if len(value) <= SHORT:
-            return f'the text "{value}"'
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-        case _:
-            return "a mapping"
+    return [models.get(index) for index in range(len(values))]

@@ -42,10 +42,10 @@ from reconciler.manifest.principals import (
     named_principal_problems,
     principal_problems,
 )
-from reconciler.manifest.reading import Path, Problem
+from reconciler.manifest.reading import MERGED, Path, Problem
 from reconciler.manifest.rules import account_problem, name_problems
-from reconciler.manifest.schema import TrustEntry
-from reconciler.model.arn import Arn, is_account_id, parse_arn, root_arn
+from reconciler.manifest.schema import HEADS, TrustEntry
+from reconciler.model.arn import is_account_id, parse_arn, root_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION
 from reconciler.model.principal import UNIQUE_ID, WEB_IDENTITIES
@@ -66,8 +66,6 @@ MAY_STAND_WITH: Mapping[str, frozenset[str]] = {
     "saml": ANYWHERE,
     "statement": frozenset(),
 }
-
-HEADS = frozenset(MAY_STAND_WITH)
 
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
@@ -117,7 +115,8 @@ def entry_problems(entry: TrustEntry) -> Iterator[Problem]:
     heads = _heads(entry)
     if not heads:
         message = "A trust entry says who is trusted."
-        yield Problem((), Code.RM116, message, f"Give one of {', '.join(MAY_STAND_WITH)}.")
+        absent = tuple((key,) for key in (*HEADS, MERGED))
+        yield Problem((), Code.RM116, message, f"Give one of {', '.join(MAY_STAND_WITH)}.", absent=absent)
     elif len(heads) > 1:
         message = f"A trust entry names one kind of principal, not {' and '.join(heads)}."
         yield Problem((heads[1],), Code.RM116, message, "Make an entry of each.", at_key=True)
@@ -195,7 +194,7 @@ def _oidc_problems(entry: TrustEntry) -> Iterator[Problem]:
     key, values = ("subjects", entry.subjects) if claim == "sub" else ("audiences", entry.audiences)
     if claim and not (values and all(value.strip("*?") for value in values)):
         message = f"{issuer} serves everybody: `{key}` says whose {claim} is trusted, and is more than *."
-        yield Problem((key if values else "oidc",), Code.RP212, message)
+        yield Problem((key if values else "oidc",), Code.RP212, message, absent=((key,), (MERGED,)))
 
 
 def _modifier_problems(entry: TrustEntry, head: str) -> Iterator[Problem]:
@@ -286,7 +285,7 @@ class Translator:
         arns = [self.names.arn(kind, value) for value in values]
         if not entry.survives_recreation:
             return {"AWS": _one_or_all(arns)}, [ASSUME_ROLE], {}
-        accounts = dict.fromkeys(arn.account for arn in map(_parsed, arns))
+        accounts = dict.fromkeys(arn.account for arn in map(parse_arn, arns) if arn)
         roots = [self._root(account) for account in accounts]
         return (
             {"AWS": _one_or_all(roots)},
@@ -344,9 +343,3 @@ def _session_condition(entry: TrustEntry) -> Condition:
 
 def _one_or_all(values: list[str]) -> str | list[str]:
     return values[0] if len(values) == 1 else values
-
-
-def _parsed(text: str) -> Arn:
-    arn = parse_arn(text)
-    assert arn is not None  # noqa: S101  what names resolve to, and what was checked, are ARNs
-    return arn

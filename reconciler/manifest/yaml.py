@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Protocol
 
 import yaml
 from ryaml import loads, loads_all  # type: ignore[attr-defined]  # exported, without saying so in its types
@@ -34,6 +33,8 @@ from reconciler.manifest.reading import (
     CONTROL,
     DEEPEST_NESTING,
     HIDDEN,
+    MERGED,
+    MOST_FAULTS,
     UNSEEN,
     Cursor,
     Fault,
@@ -47,6 +48,7 @@ from reconciler.manifest.reading import (
     hidden_faults,
     number,
 )
+from reconciler.manifest.syntax import mark_of, syntax_fault
 from reconciler.model.diagnostic import Code
 
 try:
@@ -81,6 +83,7 @@ SUSPICIOUS = re.compile(
     re.VERBOSE,
 )
 START = re.compile(r"^---[ ]*\r?$", re.MULTILINE)
+NEXT = re.compile(r"---(?:\s|$)")
 CONTENT = re.compile(r"^[ ]*[^\s#]", re.MULTILINE)
 
 NULL = re.compile(r"~|null|Null|NULL|")
@@ -131,19 +134,37 @@ def _starts(text: str) -> Iterator[Mark]:
 
 
 def read_exactly(text: str) -> Reading:
-    """Return the documents of a text with the mark of every key and value, and everything that is wrong with it."""
+    """Return the documents of a text with the mark of every key and value, and everything that is wrong with it.
+
+    A document that is not YAML is told of and left out; those before and after it are read all the same.
+    """
     faults = hidden_faults(text) or _strangers(text)
     if faults:
         return Reading([], faults)
-    reader = _Reader(text)
     documents: list[Located] = []
+    rest: str | None = text
+    while rest is not None and len(faults) < MOST_FAULTS:
+        rest = _read_on(rest, documents, faults)
+    return Reading(documents, faults)
+
+
+def _read_on(text: str, documents: list[Located], faults: list[Fault]) -> str | None:
+    """Read documents to the first that cannot be read; return what follows it, with the lines before it blank."""
+    reader = _Reader(text, faults)
     try:
         documents.extend(reader.documents())
     except NotReadable as stopped:
-        reader.faults.append(stopped.fault)
+        faults.append(stopped.fault)
+        stop = stopped.fault.mark
     except yaml.YAMLError as error:
-        reader.faults.append(_syntax_fault(error, text))
-    return Reading(documents, reader.faults)
+        faults.append(syntax_fault(error, text))
+        stop = mark_of(error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None)
+    else:
+        return None
+    lines = text.split("\n")
+    following = range(stop.line - 1, len(lines))
+    begin = next((number for number in following if NEXT.match(lines[number])), None)
+    return None if begin is None else "\n" * begin + "\n".join([" " * 3 + lines[begin][3:], *lines[begin + 1 :]])
 
 
 def _strangers(text: str) -> list[Fault]:
@@ -154,34 +175,11 @@ def _strangers(text: str) -> list[Fault]:
     ]
 
 
-def _syntax_fault(error: yaml.YAMLError, text: str) -> Fault:
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return Fault(Code.RM103, f"This is not YAML: {error}.", Mark(1, 1))
-    place = _mark(error.problem_mark or error.context_mark)
-    lines = text.split("\n")
-    line = lines[place.line - 1] if place.line <= len(lines) else ""
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        return Fault(Code.RM103, "A tab indents this line; YAML is indented with spaces.", place)
-    said = " ".join(part for part in (error.context, error.problem) if part)
-    return Fault(Code.RM103, f"This is not YAML: {said}.", place)
-
-
-class _Position(Protocol):
-    """A mark of PyYAML, of either of its parsers: counted from 0."""
-
-    line: int
-    column: int
-
-
-def _mark(position: _Position | None) -> Mark:
-    return Mark(position.line + 1, position.column + 1) if position else Mark(1, 1)
-
-
 class _Reader:
     """Goes through the events of a text once, notes whatever is wrong, and goes on where it can."""
 
-    def __init__(self, text: str) -> None:
-        self.faults: list[Fault] = []
+    def __init__(self, text: str, faults: list[Fault]) -> None:
+        self.faults = faults
         self._events: Iterator[Event] = yaml.parse(text, Loader=Loader)
         self._document = Located()
 
@@ -189,33 +187,33 @@ class _Reader:
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
                 self._directives(event)
-                yield self._read_document()
+                yield from self._read_document(next(self._events))
 
-    def _read_document(self) -> Located:
+    def _read_document(self, event: Event) -> Iterator[Located]:
         self._document = Located()
-        event = next(self._events)
         if isinstance(event, ScalarEvent) and not event.style and NULL.fullmatch(event.value):
             self._blame(Code.RM117, "This document is empty.", event, "Remove the --- above it.")
-            return Located()
+            return
         value = self._read(event, ())
-        return Located(value, self._document.keys, self._document.values)
+        yield Located(value, self._document.keys, self._document.values, self._document.gaps)
 
     def _directives(self, event: DocumentStartEvent) -> None:
         if event.version or event.tags:
             self._blame(Code.RM105, "A directive is not read here.", event, "Remove the line.")
 
     def _blame(self, code: Code, message: str, event: Event, remedy: str | None = None) -> None:
-        self.faults.append(Fault(code, message, _mark(event.start_mark), remedy))
+        self.faults.append(Fault(code, message, mark_of(event.start_mark), remedy))
 
     def _read(self, event: Event, path: Path) -> Value:
         if len(path) > DEEPEST_NESTING:
-            fault = Fault(Code.RM103, "This is nested too deeply to be a manifest.", _mark(event.start_mark))
+            fault = Fault(Code.RM103, "This is nested too deeply to be a manifest.", mark_of(event.start_mark))
             raise NotReadable(fault)
-        self._document.values[path] = _mark(event.start_mark)
-        self._shorthand(event)
+        self._document.values[path] = mark_of(event.start_mark)
+        if self._shorthand(event):
+            self._document.gaps.add(path)
         match event:
             case ScalarEvent():
-                return self._scalar(event)
+                return self._scalar(event, path)
             case SequenceStartEvent():
                 return self._sequence(path)
             case MappingStartEvent():
@@ -223,18 +221,19 @@ class _Reader:
             case _:
                 return None
 
-    def _shorthand(self, event: Event) -> None:
-        """Refuse what lets a value stand for another: anchors, aliases, tags."""
+    def _shorthand(self, event: Event) -> bool:
+        """Refuse what lets a value stand for another: anchors, aliases, tags. Tell whether the value is not known."""
         if isinstance(event, AliasEvent):
             self._blame(Code.RM105, f"*{event.anchor} is an alias, which is not read here.", event, WRITE_OUT)
-            return
+            return True
         if not isinstance(event, ScalarEvent | SequenceStartEvent | MappingStartEvent):
-            return
+            return False
         if event.anchor:
             self._blame(Code.RM105, f"&{event.anchor} is an anchor, which is not read here.", event, WRITE_OUT)
         if event.tag:
             name = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._blame(Code.RM105, f"{name} is a tag, which is not read here.", event, "Remove the tag.")
+        return event.tag is not None
 
     def _sequence(self, path: Path) -> list[Value]:
         items: list[Value] = []
@@ -246,35 +245,42 @@ class _Reader:
         entries: dict[str, Value] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._key(event, path, entries)
-            entries[key] = self._read(next(self._events), (*path, key))
+            value = self._read(next(self._events), (*path, MERGED if key is None else key))
+            if key is not None:
+                entries[key] = value
         return entries
 
-    def _key(self, event: Event, path: Path, entries: dict[str, Value]) -> str:
+    def _key(self, event: Event, path: Path, entries: dict[str, Value]) -> str | None:
+        """Return a key, or None where its value belongs to nothing that is known."""
         self._shorthand(event)
         if not isinstance(event, ScalarEvent):
             self._blame(Code.RM109, "A key is text, not a list or a mapping.", event)
             if not isinstance(event, AliasEvent):
-                self._read(event, path)
-            self._document.keys[(*path, "")] = _mark(event.start_mark)
-            return ""
+                self._read(event, (*path, MERGED))
+            return None
         key = event.value
-        if key == "<<" and not event.style:
+        if key == MERGED and not event.style:
             self._blame(Code.RM105, "<< is a merge key, which is not read here.", event, WRITE_OUT)
-        elif not key and not event.style:
+            self._document.gaps.add((*path, MERGED))
+            return None
+        if not key and not event.style:
             self._blame(Code.RM109, "A key is missing before the colon.", event)
-        elif key in entries:
+            return None
+        if key in entries:
             first = self._document.keys[(*path, key)].line
             self._blame(Code.RM104, f"{key} is given twice: here and in line {first}.", event, "Keep one of the two.")
             return key
-        self._note_hidden(event)
-        self._document.keys[(*path, key)] = _mark(event.start_mark)
+        self._note_hidden(event, (*path, key))
+        self._document.keys[(*path, key)] = mark_of(event.start_mark)
         return key
 
-    def _scalar(self, event: ScalarEvent) -> Value:
-        self._note_hidden(event)
-        if event.style:
-            return event.value
-        return self._plain(event)
+    def _scalar(self, event: ScalarEvent, path: Path) -> Value:
+        told = len(self.faults)
+        self._note_hidden(event, path)
+        value = event.value if event.style else self._plain(event)
+        if len(self.faults) > told:
+            self._document.gaps.add(path)
+        return value
 
     def _plain(self, event: ScalarEvent) -> Value:
         text = event.value
@@ -290,14 +296,15 @@ class _Reader:
 
     def _number(self, text: str, event: ScalarEvent) -> Value:
         try:
-            return number(text, _mark(event.start_mark))
+            return number(text, mark_of(event.start_mark))
         except NotReadable as refused:
             self.faults.append(refused.fault)
             return text
 
-    def _note_hidden(self, event: ScalarEvent) -> None:
+    def _note_hidden(self, event: ScalarEvent, path: Path) -> None:
         if found := HIDDEN.search(event.value):
-            self.faults.append(hidden_fault(found, _mark(event.start_mark)))
+            self.faults.append(hidden_fault(found, mark_of(event.start_mark)))
+            self._document.gaps.add(path)
 
 
 WRITE_OUT = "Write the value out where it belongs."

@@ -180,5 +180,5 @@ def test_defaults_are_refused_until_they_are_supported(tmp_path: Path) -> None:
 
 def test_an_error_in_one_file_hides_nothing_of_the_others(tmp_path: Path) -> None:
     manifests = load(tmp_path, "a: [", "kind: Rol", ROLE.format("good"), "kind: Role\nname: x y\ntrust: []\n")
-    assert codes(manifests.diagnostics) == ["RM103", "RM110", "RM111", "RM116"]
+    assert codes(manifests.diagnostics) == ["RM103", "RM108", "RM108", "RM110", "RM111", "RM116"]
     assert [document.manifest.address for document in manifests.documents] == ["role/good"]

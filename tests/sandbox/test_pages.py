@@ -56,6 +56,47 @@ def test_every_list_comes_in_pages(iam: IAMClient, account: Account, call: str) 
     assert len({item["Arn"] for item in found}) == 7
 
 
+def test_what_belongs_to_one_thing_comes_in_pages_too(iam: IAMClient, account: Account) -> None:
+    arn = account.create_policy("p", READ)
+    account.create_user("u")
+    account.create_group("g")
+    account.create_role("r")
+    for number in range(3):
+        name, policy = f"x{number}", account.create_policy(f"x{number}", READ)
+        account.create_user(name)
+        account.create_group(name)
+        account.create_role(name)
+        account.add_user_to_group(name, "g")
+        account.add_user_to_group("u", name)
+        account.create_policy_version(arn, READ)
+        account.create_instance_profile(name, role="r")
+        account.attach_user_policy("u", policy)
+        account.attach_group_policy("g", policy)
+        account.put_user_policy("u", name, READ)
+        account.put_group_policy("g", name, READ)
+        account.attach_role_policy(name, arn)
+        account.call("TagUser", UserName="u", Tags=[{"Key": name, "Value": ""}])
+        account.call("TagPolicy", PolicyArn=arn, Tags=[{"Key": name, "Value": ""}])
+        account.call("TagInstanceProfile", InstanceProfileName="x0", Tags=[{"Key": name, "Value": ""}])
+    wanted: list[tuple[Any, str, dict[str, str], int]] = [
+        (iam.get_group, "Users", {"GroupName": "g"}, 3),
+        (iam.list_groups_for_user, "Groups", {"UserName": "u"}, 3),
+        (iam.list_policy_versions, "Versions", {"PolicyArn": arn}, 4),
+        (iam.list_entities_for_policy, "PolicyRoles", {"PolicyArn": arn}, 3),
+        (iam.list_instance_profiles_for_role, "InstanceProfiles", {"RoleName": "r"}, 3),
+        (iam.list_attached_user_policies, "AttachedPolicies", {"UserName": "u"}, 3),
+        (iam.list_attached_group_policies, "AttachedPolicies", {"GroupName": "g"}, 3),
+        (iam.list_user_policies, "PolicyNames", {"UserName": "u"}, 3),
+        (iam.list_group_policies, "PolicyNames", {"GroupName": "g"}, 3),
+        (iam.list_user_tags, "Tags", {"UserName": "u"}, 3),
+        (iam.list_policy_tags, "Tags", {"PolicyArn": arn}, 3),
+        (iam.list_instance_profile_tags, "Tags", {"InstanceProfileName": "x0"}, 3),
+    ]
+    for call, member, params, count in wanted:
+        found, pages = walk(call, member, **params, MaxItems=2)
+        assert (len(found), pages) == (count, 2), member
+
+
 @fact("100 items when MaxItems is absent", source=MODEL)
 def test_a_page_has_a_hundred_items_by_default(iam: IAMClient, account: Account) -> None:
     account.seed_roles(101)

@@ -119,10 +119,12 @@ def test_sending_the_same_text_again_repairs_the_trust(iam: IAMClient, account: 
 
 
 @fact("A live ID is accepted and reads back as the full ARN", source="hackingthe.cloud; " + IDENTIFIERS)
-def test_a_living_id_reads_back_as_the_arn(iam: IAMClient, account: Account) -> None:
+@pytest.mark.parametrize("home", ["111122223333", OTHER])
+def test_a_living_id_reads_back_as_the_arn(iam: IAMClient, sandbox: Sandbox, home: str) -> None:
+    account = sandbox.account(home)
     account.create_role("ci", path="/tools/")
     create(iam, "deployer", trusting(account.role_id("ci")))
-    assert shown(iam, "deployer") == {"arn:aws:iam::111122223333:role/tools/ci"}
+    assert shown(iam, "deployer") == {f"arn:aws:iam::{home}:role/tools/ci"}
 
 
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])

@@ -7,7 +7,7 @@ applied yet is counted, and is no drift.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ from reconciler.model.principal import Principal, Standing, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
+from reconciler.state import State
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
 
@@ -143,6 +144,23 @@ def _traced(found: Finding, resolved: Resolved) -> Finding:
         return found
     told = resolved.told(found.principal_id)
     return replace(found, message=f"{found.message} {told}", cloudtrail=resolved.traces.get(found.principal_id))
+
+
+def with_hearsay(report: DriftReport, others: Sequence[State]) -> DriftReport:
+    """Return the report with what the states of accounts that were not read say of who has a dead principal's name."""
+    holders = {
+        entry.arn: f"{id_} had that name when account {state.account} was last looked at, {state.seen_at}"
+        for state in others
+        for id_, entry in state.ledger.items()
+        if entry.last_alive is None
+    }
+
+    def heard(found: Finding) -> Finding:
+        said = holders.get(found.last_known_arn or "")
+        is_open = found.standing is Standing.DELETED and said is not None
+        return replace(found, message=f"{found.message} By its state {said}.") if is_open else found
+
+    return replace(report, findings=tuple(map(heard, report.findings)))
 
 
 def _worst_first(found: Finding) -> tuple[int, str, str, str]:

@@ -630,10 +630,10 @@ class _Work:
         unmanaged: bool,
     ) -> DriftReport:
         """Return what is wrong with an account, with what CloudTrail told if asked, and what else is to be said."""
-        from reconciler.drift import find_drift, traced  # noqa: PLC0415  a plan needs none of it
+        from reconciler.drift import find_drift, traced, with_hearsay  # noqa: PLC0415  a plan needs none of it
 
         found = find_drift(self.world(reading, readings), unmanaged=unmanaged, calls=self.calls(reading))
-        found = replace(found, warnings=(*found.warnings, *said))
+        found = with_hearsay(replace(found, warnings=(*found.warnings, *said)), self._others)
         return found if resolved is None else traced(found, resolved)
 
     def ask_cloudtrail(self, readings: Mapping[str, _Reading], said: Mapping[str, list[Diagnostic]]) -> Resolved:

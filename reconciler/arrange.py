@@ -1,30 +1,30 @@
-"""The calls of all objects in stages: what is needed first, nothing wider than it has to be on the way.
+"""The calls of all objects in a safe order: nothing wider on the way than at its start or its end.
 
-Every call is a node. It waits for the call before it on the same object, for what makes what it names, and, among objects
-that bear on each other, for all calls of an earlier phase (`operations.Phase`): narrowings of trust, then permissions, then
-widenings of trust. Two objects bear on each other when both change and one is the other's policy or boundary, or trusts
-it. Calls of one stage may run side by side.
+Each object's calls get their phases here, those of roles and of the managed policies that they share; `bearing` says
+which objects have to be seen together, `operations` how a trust moves around its permissions, `stages` what waits for
+what.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from graphlib import CycleError, TopologicalSorter
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from reconciler.bearing import Bearing, changes_in_place
 from reconciler.diff import Draft
-from reconciler.effects import permission_steps
+from reconciler.effects import WIDENING, permission_steps
 from reconciler.model.access import has_effect
-from reconciler.model.arn import iam_arn
 from reconciler.model.change import Action, Approval, Call, Operation
-from reconciler.model.form import paths_of
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument, PrincipalInPlace
 from reconciler.model.principal import parse_principal
 from reconciler.model.role import Role
 from reconciler.operations import (
     Effect,
+    Manner,
+    Now,
     Phase,
     Step,
     TrustMove,
@@ -32,28 +32,35 @@ from reconciler.operations import (
     closed_trust,
     create_policy,
     create_role,
-    with_forms,
     write_trust,
 )
+from reconciler.stages import Arranged, Called, staged
+from reconciler.trust import principal_ids
 from reconciler.world import World
 
-_MAKES = {Call.CREATE_ROLE, Call.CREATE_POLICY}
-_WITHOUT_EFFECT = {Phase.MAKE_POLICY, Phase.REMOVE_POLICY}  # a policy that nobody has allows nothing
+__all__ = ["Arranged", "arrange"]
+
 _WHOLE = {Action.CREATE, Action.REPLACE, Action.DELETE, Action.IMPORT}
+_STRICT = {
+    Effect.NARROWS: Phase.NARROW,
+    Effect.NEUTRAL: Phase.NARROW,
+    Effect.BOTH: Phase.BOTH,
+    Effect.WIDENS: Phase.WIDEN,
+}
+_GIVE_FIRST = {
+    Effect.WIDENS: Phase.GIVE,
+    Effect.NEUTRAL: Phase.BOTH,
+    Effect.BOTH: Phase.BOTH,
+    Effect.NARROWS: Phase.TAKE,
+}
+_REPLACED = "a policy of role/{} is replaced, which takes the old one off before the new one is there"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Arranged:
-    """The calls of one object with their stages, what must be done before, and what happens in between."""
-
-    operations: tuple[Operation, ...] = ()
-    needs: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-
-    @property
-    def stage(self) -> int:
-        """Return the stage of the first call, 0 for an object on which nothing is called."""
-        return self.operations[0].stage if self.operations else 0
+def arrange(drafts: Mapping[str, Draft], world: World) -> dict[str, Arranged]:
+    """Return the calls of every draft with their stages."""
+    placing = _Placing(world=world, drafts=drafts, bearing=Bearing(drafts=drafts))
+    called = {address: _called(draft, placing) for address, draft in drafts.items()}
+    return staged(called, placing.bearing, account=world.snapshot.account, partition=world.partition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,64 +69,125 @@ class _Placing:
 
     world: World
     drafts: Mapping[str, Draft]
-    component: Mapping[str, int]
-    size: Mapping[int, int]
-    unresolved: Mapping[str, frozenset[str]]
-    careful: bool = False
-    steps: dict[str, list[Step]] = field(default_factory=dict)
-    notices: dict[str, list[str]] = field(default_factory=dict)
+    bearing: Bearing
 
-    def alone(self, address: str) -> bool:
-        """Tell whether no other live object that changes bears on this one."""
-        return self.size[self.component[address]] == 1
+    @cached_property
+    def unresolved(self) -> Mapping[str, frozenset[str]]:
+        """Return, for each role to be made, the ARNs that its trust cannot name yet."""
+        return _cycles(self.drafts)
 
+    @cached_property
+    def coming(self) -> frozenset[str]:
+        """Return the ARNs of roles that are made in this plan and not there yet."""
+        made = (draft.declared.arn for draft in self.drafts.values() if draft.creates and draft.declared)
+        return frozenset(made) - self.world.index.id_by_arn.keys()
 
-def arrange(drafts: Mapping[str, Draft], world: World) -> dict[str, Arranged]:
-    """Return the calls of every draft with their stages."""
-    component = _components(drafts, world)
-    size: dict[int, int] = defaultdict(int)
-    for address, draft in drafts.items():
-        moves = draft.removes or bool(draft.steps) or (draft.move is not None and draft.move.changed)
-        size[component[address]] += draft.live is not None and moves
-    unresolved = _cycles(drafts)
-    for careful in (False, True):
-        placing = _Placing(
-            world=world, drafts=drafts, component=component, size=size, unresolved=unresolved, careful=careful
+    def is_coming(self, place: PrincipalInPlace) -> bool:
+        """Tell whether a principal is a role that is yet to be made, or one of its sessions."""
+        return str(self.world.index.entity_of(parse_principal(place.key, place.value))) in self.coming
+
+    def now(self, move: TrustMove) -> Now:
+        """Return who can be named in a role's trust before the plan has made anybody."""
+        ids = {arn: self.world.index.id_by_arn.get(arn) for arn in move.principals}
+        return Now(ids=ids | principal_ids(move.living, self.world.index), coming=self.is_coming)
+
+    @cached_property
+    def policies(self) -> list[Draft]:
+        """Return the managed policies that say something else afterwards."""
+        return [draft for draft in self.drafts.values() if changes_in_place(draft) and draft.steps]
+
+    @cached_property
+    def guarded(self) -> frozenset[str]:
+        """Return who has a Deny, a boundary or a tag that counts on the move, by address: there no union is safe."""
+        roles = (draft.address for draft in self.drafts.values() if _is_guarded(draft, self.bearing))
+        holders = (holder for policy in self.policies if _guards(policy) for holder in _holders(policy))
+        return frozenset(roles).union(holders)
+
+    @cached_property
+    def _torn(self) -> frozenset[str]:
+        """Return who holds several policies that each lose and gain, and has no trust that could be closed."""
+        moving = (holder for policy in self.policies if _does_both(policy.steps) for holder in _holders(policy))
+        closable = {draft.address for draft in self.drafts.values() if draft.move is not None}
+        return frozenset(holder for holder, count in Counter(moving).items() if count > 1) & self.guarded - closable
+
+    @cached_property
+    def _strict(self) -> frozenset[str]:
+        roles = (role for role in self.drafts.values() if role.address in self.guarded)
+        soon = {policy.address for role in roles for policy in self.bearing.policies_of(role)}
+        now = {policy.address for policy in self.policies if not self.guarded.isdisjoint(_holders(policy))}
+        return frozenset(soon | now)
+
+    def is_strict(self, policy: Draft) -> bool:
+        """Tell whether a policy has to narrow before it widens: one of its holders, now or soon, is guarded."""
+        return policy.address in self._strict or _guards(policy)
+
+    def in_two(self, policy: Draft) -> bool:
+        """Tell whether a policy has to go through what both its documents allow."""
+        leading = [step for step in policy.steps if self.bearing.leads_on(policy.address, step)]
+        torn = _does_both(policy.steps) and not self._torn.isdisjoint(_holders(policy))
+        return (
+            torn
+            or any(step.assumes is Effect.BOTH for step in leading)
+            or (_does_both(leading) and self.is_strict(policy))
         )
-        for address, draft in drafts.items():
-            placing.steps[address], placing.notices[address] = _steps_of(draft, placing)
-        try:
-            return _staged(placing)
-        except CycleError:
-            if careful:
-                raise
-    raise AssertionError  # pragma: no cover  the loop returns or raises
+
+
+def _does_both(steps: Iterable[Step]) -> bool:
+    return any(step.effect is Effect.BOTH for step in steps)
+
+
+def _holders(policy: Draft) -> frozenset[str]:
+    live = policy.live
+    return live.attached_to | live.boundary_of if isinstance(live, ManagedPolicy) else frozenset()
+
+
+def _guards(policy: Draft) -> bool:
+    bounds = isinstance(policy.live, ManagedPolicy) and bool(policy.live.boundary_of)
+    return bounds or any(step.guards for step in policy.steps)
+
+
+def _is_guarded(draft: Draft, bearing: Bearing) -> bool:
+    boundaries = {role.permissions_boundary for role in (draft.live, draft.declared) if isinstance(role, Role)}
+    policies = bearing.policies_of(draft)
+    return any(step.guards for step in _near(draft, policies)) or any(
+        policy.declared is not None and policy.declared.arn in boundaries for policy in policies
+    )
+
+
+def _near(draft: Draft, policies: Iterable[Draft]) -> list[Step]:
+    return [*draft.steps, *(step for policy in policies for step in policy.steps)]
+
+
+def _called(draft: Draft, placing: _Placing) -> Called:
+    """Return the calls of one object in their own order."""
+    steps, notices = _steps_of(draft, placing)
+    return Called(steps=[_waiting_as_a_whole(step, draft) for step in steps], notices=notices)
 
 
 def _steps_of(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
-    """Return the calls of one object in their own order."""
-    notices: list[str] = []
-    match draft.action, draft.declared, draft.live:
-        case Action.FORGET, _, _:
+    match draft.declared, draft.live:
+        case _ if draft.action is Action.FORGET:
             return [], []
-        case Action.CREATE, Role() as role, _:
-            steps, notices = _creation(draft, role, placing)
-        case Action.CREATE, ManagedPolicy() as policy, _:
-            steps = [_making(policy)]
-        case Action.REPLACE, Role() as role, Role() as live:
-            made, notices = _creation(draft, role, placing)
-            steps = [*_deletion(live, placing.world), *made]
-        case Action.REPLACE, ManagedPolicy() as policy, ManagedPolicy() as live:
-            steps = [*_policy_deletion(live), replace(_making(policy), phase=Phase.REMOVE_POLICY)]
-        case Action.DELETE, _, Role() as live:
-            steps = _deletion(live, placing.world)
-        case Action.DELETE, _, ManagedPolicy() as live:
-            steps = _policy_deletion(live)
-        case _, ManagedPolicy(), _:
-            steps = _policy_update(draft.steps)
+        case (Role(), _) | (None, Role()):
+            return _steps_of_role(draft, placing)
         case _:
-            steps, notices = _role_update(draft, placing)
-    return [_waiting_as_a_whole(step, draft) for step in steps], notices
+            return _steps_of_policy(draft, placing)
+
+
+def _steps_of_role(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
+    removed = _deletion(draft.live, placing.world) if draft.removes and isinstance(draft.live, Role) else []
+    if draft.creates and isinstance(draft.declared, Role):
+        made, notices = _creation(draft, draft.declared, placing)
+        return [*removed, *made], notices
+    return (removed, []) if draft.removes else _role_update(draft, placing)
+
+
+def _steps_of_policy(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
+    removed = _policy_deletion(draft.live) if draft.removes and isinstance(draft.live, ManagedPolicy) else []
+    if draft.creates and isinstance(draft.declared, ManagedPolicy):
+        making = _making(draft.declared)
+        return [*removed, replace(making, phase=Phase.REMOVE_POLICY) if removed else making], []
+    return (removed, []) if draft.removes else _policy_update(draft, placing)
 
 
 def _waiting_as_a_whole(step: Step, draft: Draft) -> Step:
@@ -130,22 +198,60 @@ def _waiting_as_a_whole(step: Step, draft: Draft) -> Step:
     return replace(step, operation=replace(step.operation, approvals=tuple(kind for kind in Approval if kind in kinds)))
 
 
+# --- roles that stay ----------------------------------------------------------------------------------------
+
+
 def _role_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
     if draft.move is None:
         return list(draft.steps), []
-    attached = draft.live.managed_policies if isinstance(draft.live, Role) else frozenset()
-    elsewhere = sum(
-        step.effect is Effect.BOTH and step.guards
-        for other in placing.drafts.values()
-        if isinstance(other.live, ManagedPolicy) and other.live.arn in attached and other.address != draft.address
-        for step in other.steps
-    )
-    take_first = _no_room(draft, placing.world)
-    if placing.careful and take_first is None:
-        take_first = "something is taken before the rest is given: policies that change hands change at the same time"
-    return arrange_role(
-        draft.move, draft.steps, alone=placing.alone(draft.address), elsewhere=elsewhere, take_first=take_first
-    )
+    manner, why = _manner(draft, placing)
+    steps = [_placed(step, draft, manner, placing) for step in draft.steps]
+    alone = placing.bearing.alone(draft.address)
+    ordered, notices = arrange_role(draft.move, steps, manner, alone=alone, now=placing.now(draft.move))
+    return ordered, [*why, *notices]
+
+
+def _manner(draft: Draft, placing: _Placing) -> tuple[Manner, list[str]]:
+    """Return in which order the permissions of a role move, and why something is taken before the rest is given."""
+    bearing = placing.bearing
+    guarded = draft.address in placing.guarded
+    both = sum(step.effect is Effect.BOTH for step in _near(draft, bearing.policies_of(draft)))
+    leading = [step for step in draft.steps if bearing.leads_on(draft.address, step)]
+    if (guarded and both > 1) or any(step.assumes is Effect.BOTH for step in leading):
+        return Manner.CLOSED, []
+    no_room = _no_room(draft, placing.world)
+    if (guarded or no_room) and _does_both(leading):
+        return Manner.CLOSED, []
+    effects = {step.effect for step in draft.steps}
+    gives_and_takes = {Effect.WIDENS, Effect.NARROWS} <= effects or Effect.BOTH in effects
+    why = [no_room] if no_room and gives_and_takes else []
+    if any(_is_replaced(step, placing) for step in draft.steps):
+        why.append(_REPLACED.format(draft.move.role if draft.move else draft.address))
+    return (Manner.TAKE_FIRST if guarded or no_room else Manner.GIVE_FIRST), why
+
+
+def _placed(step: Step, draft: Draft, manner: Manner, placing: _Placing) -> Step:
+    """Return a permission call of a role with its phase."""
+    if manner is Manner.TAKE_FIRST or (manner is Manner.CLOSED and draft.address in placing.guarded):
+        return replace(step, phase=_STRICT[step.effect])
+    if placing.bearing.leads_on(draft.address, step):
+        return replace(step, phase=_STRICT[step.assumes])
+    arn = step.operation.params.get("PolicyArn", "")
+    moving = {one.effect for one in placing.bearing.moving_policy(arn)} - {Effect.NEUTRAL}
+    replaced = _is_replaced(step, placing)
+    match step.operation.call:
+        case Call.ATTACH_ROLE_POLICY if replaced or moving - {Effect.WIDENS}:
+            return replace(step, phase=Phase.ATTACH)
+        case Call.DETACH_ROLE_POLICY if replaced or moving - {Effect.NARROWS}:
+            return replace(step, phase=Phase.NARROW)
+        case _:
+            return replace(step, phase=_GIVE_FIRST[step.effect])
+
+
+def _is_replaced(step: Step, placing: _Placing) -> bool:
+    """Tell whether a call attaches or detaches a policy that is deleted and made again in this plan."""
+    policy = placing.bearing.policy(step.operation.params.get("PolicyArn", ""))
+    return policy is not None and policy.action is Action.REPLACE
 
 
 def _no_room(draft: Draft, world: World) -> str | None:
@@ -167,19 +273,43 @@ def _no_room(draft: Draft, world: World) -> str | None:
     return None
 
 
+# --- managed policies ---------------------------------------------------------------------------------------
+
+
 def _making(policy: ManagedPolicy) -> Step:
     return Step(operation=create_policy(policy), effect=Effect.NEUTRAL, phase=Phase.MAKE_POLICY)
 
 
-def _policy_update(steps: Iterable[Step]) -> list[Step]:
-    phases = {Effect.NARROWS: Phase.NARROW, Effect.BOTH: Phase.BOTH, Effect.WIDENS: Phase.WIDEN}
+def _policy_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
+    steps, notices = list(draft.steps), []
+    in_two = placing.in_two(draft)
+    if in_two:
+        given = {
+            "policy": frozenset(kind for step in steps for kind in step.operation.approvals),
+            "tags": frozenset(kind for step in steps for kind in step.operation.approvals) & {Approval.ADOPT},
+        }
+        declaration = draft.declaration
+        live = placing.world.view(draft.live, declaration) if draft.live else None
+        steps = permission_steps(live, draft.declared, placing.world, approvals=given, in_two=True)
+        notices = [f"{draft.address} allows only what its old and new document have in common for a moment"]
+    strict = in_two or placing.is_strict(draft)
     placed: list[Step] = []
-    ordered = list(steps)
-    for position, step in enumerate(ordered):
+    for position, step in enumerate(steps):
         # A version is deleted to make room for the one that follows: both belong together.
-        decisive = next((later for later in ordered[position:] if later.effect is not Effect.NEUTRAL), step)
-        placed.append(replace(step, phase=phases.get(decisive.effect, Phase.NARROW)))
-    return placed
+        decisive = next((later for later in steps[position:] if later.effect is not Effect.NEUTRAL), step)
+        placed.append(replace(step, phase=_policy_phase(decisive, draft, placing, strict=strict)))
+    return sorted(placed, key=lambda step: step.phase), notices
+
+
+def _policy_phase(step: Step, draft: Draft, placing: _Placing, *, strict: bool) -> Phase:
+    if strict:
+        return _STRICT[step.effect]
+    if placing.bearing.leads_on(draft.address, step):
+        return _STRICT[step.assumes]
+    attached = draft.declared is not None and draft.declared.arn in placing.bearing.attached
+    if step.effect is Effect.NARROWS and attached:
+        return Phase.BOTH  # whoever gets the policy gets it narrowed
+    return _GIVE_FIRST[step.effect]
 
 
 def _policy_deletion(live: ManagedPolicy) -> list[Step]:
@@ -194,15 +324,18 @@ def _policy_deletion(live: ManagedPolicy) -> list[Step]:
     return [Step(operation=operation, effect=Effect.NEUTRAL, phase=Phase.REMOVE_POLICY) for operation in operations]
 
 
+# --- roles that come and go ---------------------------------------------------------------------------------
+
+
 def _deletion(live: Role, world: World) -> list[Step]:
     """Return the calls that delete a role: out of its profiles, what it allows, what it denies, then the role.
 
     IAM wants profiles, inline and attached policies gone first (IAM User Guide, id_roles_manage_delete). What denies
-    goes last, and where more than one policy both allows and denies the trust is closed before.
+    goes last. Where more than one policy both allows and denies, and where a Deny keeps the role from assuming others,
+    the trust is closed before.
     """
     permissions = permission_steps(live, None, world)
     both = sum(step.effect is Effect.BOTH for step in permissions)
-    order = {Effect.NARROWS: 0, Effect.NEUTRAL: 1, Effect.BOTH: 1, Effect.WIDENS: 2}
     profiles = [
         Operation(
             call=Call.REMOVE_ROLE_FROM_INSTANCE_PROFILE,
@@ -211,9 +344,9 @@ def _deletion(live: Role, world: World) -> list[Step]:
         for profile in sorted(live.instance_profiles)
     ]
     closing = []
-    if both > 1:
+    if both > 1 or any(step.assumes in WIDENING for step in permissions):
         closing = [write_trust(live.name, closed_trust(live.partition, live.account), principals={})]
-    taken = [step.operation for step in sorted(permissions, key=lambda step: order[step.effect])]
+    taken = [step.operation for step in sorted(permissions, key=lambda step: _STRICT[step.effect])]
     last = Operation(call=Call.DELETE_ROLE, params={"RoleName": live.name})
     return [
         Step(operation=operation, effect=Effect.NARROWS, phase=Phase.NARROW)
@@ -222,25 +355,28 @@ def _deletion(live: Role, world: World) -> list[Step]:
 
 
 def _creation(draft: Draft, role: Role, placing: _Placing) -> tuple[list[Step], list[str]]:
-    """Return the calls that make a role: open from the start where that is safe and possible, else closed until done."""
+    """Return the calls that make a role: open from the start where that is safe and possible, else closed until done.
+
+    It is not safe where more than one policy both allows and denies, or one denies the assuming of further roles: those
+    that let everybody in would let in this one before it is denied.
+    """
     move = draft.move
     assert move is not None  # noqa: S101  a role that is made has a trust to come to
-    order = {Effect.NARROWS: 0, Effect.NEUTRAL: 1, Effect.BOTH: 1, Effect.WIDENS: 2}
-    permissions = sorted(permission_steps(None, role, placing.world), key=lambda step: order[step.effect])
+    permissions = sorted(permission_steps(None, role, placing.world), key=lambda step: _STRICT[step.effect])
     missing = placing.unresolved.get(draft.address, frozenset())
-    unsafe = sum(step.effect is Effect.BOTH for step in permissions) > 1
+    both = sum(step.effect is Effect.BOTH for step in permissions)
+    unsafe = both > 1 or any(step.assumes in {Effect.NARROWS, Effect.BOTH} for step in permissions)
     first = move.closed if unsafe else _resolvable(move, missing, placing.world)
-    notices = []
     steps = [
         Step(operation=create_role(role, first, principals=move.principals), effect=Effect.WIDENS, phase=Phase.WIDEN)
     ]
     steps += [replace(step, phase=Phase.WIDEN) for step in permissions]
-    if first is not move.goal:
-        whole = write_trust(role.name, move.goal, principals=move.principals)
-        steps.append(Step(operation=whole, effect=Effect.WIDENS, phase=Phase.WIDEN_TRUST))
-        why = "it trusts roles that trust it, or itself" if missing else "no order of its permissions is safe"
-        notices.append(f"it is made with a narrower trust and gets the whole one afterwards: {why}")
-    return steps, notices
+    if first is move.goal:
+        return steps, []
+    whole = write_trust(role.name, move.goal, principals=move.principals)
+    steps.append(Step(operation=whole, effect=Effect.WIDENS, phase=Phase.WIDEN_TRUST))
+    why = "what it denies has to be there first" if unsafe else "it trusts roles that trust it, or itself"
+    return steps, [f"it is made with a narrower trust and gets the whole one afterwards: {why}"]
 
 
 def _resolvable(move: TrustMove, missing: frozenset[str], world: World) -> PolicyDocument:
@@ -284,165 +420,3 @@ def _reach(start: str, edges: Mapping[str, set[str]]) -> set[str]:
             seen.add(arn)
             queue.extend(edges.get(arn, ()))
     return seen
-
-
-def _components(drafts: Mapping[str, Draft], world: World) -> dict[str, int]:
-    """Return a number per address, the same for objects that bear on each other."""
-    parent = {address: address for address in drafts}
-
-    def root(address: str) -> str:
-        while parent[address] != address:
-            address = parent[address]
-        return address
-
-    by_arn = {
-        value.arn: draft.address
-        for draft in drafts.values()
-        for value in (draft.live, draft.declared)
-        if value is not None
-    }
-    for draft in drafts.values():
-        for arn in _bearing(draft):
-            other = by_arn.get(arn)
-            if other is not None and other != draft.address and drafts[other].action is not Action.CREATE:
-                parent[root(draft.address)] = root(other)
-    numbers: dict[str, int] = {}
-    return {address: numbers.setdefault(root(address), len(numbers)) for address in sorted(drafts)}
-
-
-def _bearing(draft: Draft) -> Iterator[str]:
-    """Yield the ARNs of what bears on an object, before or after: its policies, its boundary, whom it trusts."""
-    for role in (draft.live, draft.declared):
-        if isinstance(role, Role):
-            yield from role.managed_policies
-            if role.permissions_boundary:
-                yield role.permissions_boundary
-    if draft.move is not None:
-        yield from draft.move.principals
-        yield from (place.value for place in draft.move.living.principals())
-    elif isinstance(draft.live, Role):
-        yield from (place.value for place in draft.live.trust.principals())
-
-
-def _staged(placing: _Placing) -> dict[str, Arranged]:
-    """Return every object's calls with stages: the longest way to each through what it waits for."""
-    waits = _waits(placing)
-    stages: dict[tuple[str, int], int] = {}
-    for node in TopologicalSorter(waits).static_order():
-        before = max((stages[other] for other in waits.get(node, ())), default=0)
-        stages[node] = before + (node[1] >= 0)
-    return {
-        address: Arranged(
-            operations=_finished(placing, address, stages),
-            needs=_needs(address, waits),
-            notices=tuple(dict.fromkeys(placing.notices[address])),
-        )
-        for address in placing.drafts
-    }
-
-
-def _finished(placing: _Placing, address: str, stages: Mapping[tuple[str, int], int]) -> tuple[Operation, ...]:
-    draft = placing.drafts[address]
-    start = paths_of(draft.live) if draft.live is not None else {}
-    operations = [
-        replace(step.operation, stage=stages[address, position]) for position, step in enumerate(placing.steps[address])
-    ]
-    return tuple(with_forms(operations, start, partition=placing.world.partition))
-
-
-def _needs(address: str, waits: Mapping[tuple[str, int], set[tuple[str, int]]]) -> tuple[str, ...]:
-    """Return the other objects of which some call comes before one of this object's, barriers looked through."""
-    found: set[str] = set()
-    for node, others in waits.items():
-        if node[0] != address:
-            continue
-        for other in others:
-            real = waits.get(other, set()) if other[1] < 0 else {other}
-            found |= {one[0] for one in real if one[1] >= 0}
-    return tuple(sorted(found - {address}))
-
-
-def _waits(placing: _Placing) -> dict[tuple[str, int], set[tuple[str, int]]]:
-    """Return for each call, as (address, position), the calls and barriers that come before it."""
-    waits: dict[tuple[str, int], set[tuple[str, int]]] = defaultdict(set)
-    phases: dict[int, dict[Phase, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))
-    nodes: list[tuple[str, int, Step]] = [
-        (address, position, step) for address, steps in placing.steps.items() for position, step in enumerate(steps)
-    ]
-    for address, position, step in nodes:
-        waits[address, position] |= {(address, position - 1)} if position else set()
-        phases[placing.component[address]][step.phase].append((address, position))
-    _add_barriers(waits, phases)
-    _add_requirements(waits, nodes, placing.world)
-    return waits
-
-
-def _add_barriers(
-    waits: dict[tuple[str, int], set[tuple[str, int]]],
-    phases: Mapping[int, Mapping[Phase, list[tuple[str, int]]]],
-) -> None:
-    for number, by_phase in phases.items():
-        if len({address for nodes in by_phase.values() for address, _ in nodes}) == 1:
-            continue
-        earlier: list[tuple[str, int]] = []
-        for phase in sorted(by_phase.keys() - _WITHOUT_EFFECT):
-            if earlier:
-                barrier = (f"component {number}", -int(phase))
-                waits[barrier] |= set(earlier)
-                for node in by_phase[phase]:
-                    waits[node].add(barrier)
-            earlier.extend(by_phase[phase])
-
-
-def _add_requirements(
-    waits: dict[tuple[str, int], set[tuple[str, int]]], nodes: list[tuple[str, int, Step]], world: World
-) -> None:
-    """Add what a call needs: who it names must be there, what it removes must be let go of first."""
-    makes = {
-        _made_arn(step.operation, world): (address, position)
-        for address, position, step in nodes
-        if step.operation.call in _MAKES
-    }
-    moves_policy: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    lets_go: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for address, position, step in nodes:
-        operation = step.operation
-        if operation.call is Call.CREATE_POLICY_VERSION:
-            moves_policy[operation.params["PolicyArn"]].append((address, position))
-        if operation.call is Call.DETACH_ROLE_POLICY:
-            lets_go[operation.params["PolicyArn"]].append((address, position))
-    removing = {Call.DELETE_POLICY, Call.DELETE_POLICY_VERSION}
-    for address, position, step in nodes:
-        node, operation = (address, position), step.operation
-        for needed in _named(operation):
-            if needed in makes and makes[needed] != node:
-                waits[node].add(makes[needed])
-        arn = operation.params.get("PolicyArn", "")
-        if operation.call is Call.ATTACH_ROLE_POLICY:
-            waits[node] |= {other for other in moves_policy[arn] if other[0] != address and step.phase is Phase.BOTH}
-        if operation.call is Call.CREATE_POLICY_VERSION and step.phase is Phase.BOTH:
-            waits[node] |= {other for other in lets_go[arn] if other[0] != address}
-        if operation.call in removing and step.phase is Phase.REMOVE_POLICY:
-            waits[node] |= {other for other in lets_go[arn] if other[0] != address}
-
-
-def _named(operation: Operation) -> Iterator[str]:
-    """Yield the ARNs that must exist for a call to be accepted."""
-    params = operation.params
-    match operation.call:
-        case Call.CREATE_ROLE | Call.UPDATE_ASSUME_ROLE_POLICY:
-            yield from operation.principals
-            yield params.get("PermissionsBoundary", "")
-        case Call.ATTACH_ROLE_POLICY:
-            yield params["PolicyArn"]
-        case Call.PUT_ROLE_PERMISSIONS_BOUNDARY:
-            yield params["PermissionsBoundary"]
-        case _:
-            return
-
-
-def _made_arn(operation: Operation, world: World) -> str:
-    params = operation.params
-    kind, name = ("role", "RoleName") if operation.call is Call.CREATE_ROLE else ("policy", "PolicyName")
-    account = world.snapshot.account
-    return iam_arn(partition=world.partition, account=account, kind=kind, path=params["Path"], name=params[name])

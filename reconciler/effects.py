@@ -1,23 +1,33 @@
-"""What a change at one path of an object does to what is allowed, and the permission calls that make it."""
+"""What a change at one path of an object does to what is allowed, and the permission calls that make it.
+
+A managed policy that changes in the same plan is two documents to whoever attaches or detaches it: what it does then is
+what both do, and both at once where they differ.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from reconciler.model.access import has_effect, narrowed
 from reconciler.model.arn import parse_arn
+from reconciler.model.assuming import assumable, assuming_part
 from reconciler.model.change import Approval, Call, Json, Operation
 from reconciler.model.form import INLINE, paths_of
 from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.policy import PolicyDocument
+from reconciler.model.policy import NEW_VERSION, PolicyDocument
 from reconciler.model.role import Role
 from reconciler.operations import Effect, Step, effect_of, iam_tags
 from reconciler.world import World
 
 WIDENING = frozenset({Effect.WIDENS, Effect.BOTH})
+EVERY_ROLE = frozenset({"*"})
 _NAMES_OF_DENIALS = ("Deny", "Quarantine")
+
+# GetCallerIdentity works for everybody, even where a policy denies it (STS API Reference, GetCallerIdentity).
+_DENIES_NOTHING = {"Effect": "Deny", "Action": "sts:GetCallerIdentity", "Resource": "*"}
+_DENIES_ALL = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 
 
 def path_effect(path: str, before: Any, after: Any, world: World) -> Effect:
@@ -42,7 +52,7 @@ def path_effect(path: str, before: Any, after: Any, world: World) -> Effect:
             return Effect.NEUTRAL
 
 
-def _joint(effects: list[Effect]) -> Effect:
+def _joint(effects: Iterable[Effect]) -> Effect:
     kinds = set(effects) - {Effect.NEUTRAL}
     if not kinds:
         return Effect.NEUTRAL
@@ -76,31 +86,69 @@ def _all_texts(world: World) -> Iterator[str]:
 
 
 def _boundary_effect(before: str | None, after: str | None, world: World) -> Effect:
+    """Return what one boundary in place of another does; of one that changes itself meanwhile, both."""
     if before is None or after is None:
         return Effect.NARROWS if before is None else Effect.WIDENS
-    documents = document_of(before, world), document_of(after, world)
-    if None in documents:
-        return Effect.BOTH
-    return effect_of(*documents, partition=world.partition)
+    match documents_of(before, world), documents_of(after, world):
+        case [one], [other]:
+            return effect_of(one, other, partition=world.partition)
+        case _:
+            return Effect.BOTH
 
 
-def document_of(arn: str, world: World) -> PolicyDocument | None:
-    """Return the document of a customer managed policy, as declared or else as it is; None where it is not at hand."""
-    for declaration in world.desired.objects.values():
-        if isinstance(declaration.value, ManagedPolicy) and declaration.value.arn == arn:
-            return declaration.value.policy
+def documents_of(arn: str, world: World) -> list[PolicyDocument]:
+    """Return what a customer managed policy says now and what it is declared to say, once where that is the same.
+
+    Empty for a policy whose text is not at hand: AWS's own are not read.
+    """
     live = (world.snapshot.policies or {}).get(arn)
-    return live.policy if live else None
+    found = [] if live is None else [live.policy]
+    parsed = parse_arn(arn)
+    declaration = world.desired.objects.get(f"managed_policy/{parsed.name}") if parsed else None
+    if declaration is not None and isinstance(declaration.value, ManagedPolicy) and declaration.value.arn == arn:
+        declared = declaration.value.policy
+        if not found or not declared.same_meaning(found[0], world.partition):
+            found.append(declared)
+    return found
 
 
 def attach_effect(arn: str, world: World) -> Effect:
     """Return what attaching a policy does; of AWS's own, whose text is not read, by their names."""
-    document = document_of(arn, world)
-    if document is None:
+    return _attached(arn, world).effect
+
+
+_NO_CALL = Operation(call=Call.ATTACH_ROLE_POLICY, params={})
+
+
+def _attached(arn: str, world: World) -> Step:
+    """Return what attaching a policy does, as a step that is still to get its call."""
+    documents = documents_of(arn, world)
+    if not documents:
         parsed = parse_arn(arn)
         denies = parsed is not None and any(word in parsed.name for word in _NAMES_OF_DENIALS)
-        return Effect.BOTH if denies else Effect.WIDENS
-    return effect_of(None, document, partition=world.partition)
+        effect = Effect.BOTH if denies else Effect.WIDENS
+        return Step(operation=_NO_CALL, effect=effect, guards=denies, assumes=effect, targets=EVERY_ROLE)
+    steps = [_document_step(_NO_CALL, None, document, world) for document in documents]
+    return Step(
+        operation=_NO_CALL,
+        effect=_joint(step.effect for step in steps),
+        guards=any(step.guards for step in steps),
+        assumes=_joint(step.assumes for step in steps),
+        targets=frozenset().union(*(step.targets for step in steps)),
+    )
+
+
+def _document_step(
+    operation: Operation, before: PolicyDocument | None, after: PolicyDocument | None, world: World
+) -> Step:
+    """Return the step that puts one document in the place of another."""
+    return Step(
+        operation=operation,
+        effect=effect_of(before, after, partition=world.partition),
+        guards=has_effect(before, "Deny") or has_effect(after, "Deny"),
+        assumes=effect_of(assuming_part(before), assuming_part(after), partition=world.partition),
+        targets=assumable(before) | assumable(after),
+    )
 
 
 def permission_steps(
@@ -109,19 +157,22 @@ def permission_steps(
     world: World,
     *,
     approvals: Mapping[str, frozenset[Approval]] | None = None,
+    in_two: bool = False,
 ) -> list[Step]:
     """Return the calls that change what an object permits, trust and creation apart, in no order yet.
 
     With no `live` object they are what follows its creation, with no `declared` one what precedes its deletion.
+    `in_two`: a managed policy that both loses and gains goes through what both its documents allow.
     """
     given = approvals or {}
     match live, declared:
         case ((Role() | None), (Role() | None)):
-            return [_with_approvals(step, path, given) for path, step in _role_steps(live, declared, world, given)]
+            steps = _role_steps(live, declared, world, given)
         case ((ManagedPolicy() | None), (ManagedPolicy() | None)):
-            return [_with_approvals(step, path, given) for path, step in _policy_steps(live, declared, world, given)]
+            steps = _policy_steps(live, declared, world, given, in_two=in_two)
         case _:  # pragma: no cover  an address names one kind
             raise TypeError(live, declared)
+    return [_with_approvals(step, path, given) for path, step in steps]
 
 
 def _with_approvals(step: Step, path: str, given: Mapping[str, frozenset[Approval]]) -> Step:
@@ -156,14 +207,13 @@ def _role_steps(
 def _attachment_steps(name: str, live: Role | None, declared: Role | None, world: World) -> Iterator[Step]:
     there = live.managed_policies if live else frozenset()
     wanted = declared.managed_policies if declared else frozenset()
-    for call, arns in ((Call.ATTACH_ROLE_POLICY, wanted - there), (Call.DETACH_ROLE_POLICY, there - wanted)):
-        for arn in sorted(arns):
-            attached = attach_effect(arn, world)
-            yield Step(
-                operation=Operation(call=call, params={"RoleName": name, "PolicyArn": arn}),
-                effect=attached if call is Call.ATTACH_ROLE_POLICY else _opposite(attached),
-                guards=attached in {Effect.NARROWS, Effect.BOTH},
-            )
+    for arn in sorted(wanted - there):
+        operation = Operation(call=Call.ATTACH_ROLE_POLICY, params={"RoleName": name, "PolicyArn": arn})
+        yield replace(_attached(arn, world), operation=operation)
+    for arn in sorted(there - wanted):
+        operation = Operation(call=Call.DETACH_ROLE_POLICY, params={"RoleName": name, "PolicyArn": arn})
+        step = _attached(arn, world)
+        yield replace(step, operation=operation, effect=_opposite(step.effect), assumes=_opposite(step.assumes))
 
 
 def _inline_steps(
@@ -192,8 +242,19 @@ def _in_steps(
     waits = kinds & {Approval.UNDO_NARROWING}
     if waits and before and after and effect_of(before, after, partition=world.partition) is Effect.BOTH:
         partial = narrowed(before, after, partition=world.partition)
-        if partial is None or not partial.same_meaning(before, world.partition):
+        guarded = has_effect(before, "Deny") or has_effect(after, "Deny")
+        if not (guarded if partial is None else partial.same_meaning(before, world.partition)):
             yield partial
+    yield after
+
+
+def _in_two(before: PolicyDocument, after: PolicyDocument, world: World) -> Iterator[PolicyDocument]:
+    """Yield what both documents allow, or one that allows nothing and lifts no Deny; then the second."""
+    if effect_of(before, after, partition=world.partition) is Effect.BOTH:
+        guarded = has_effect(before, "Deny") or has_effect(after, "Deny")
+        nothing = {"Version": NEW_VERSION, "Statement": [_DENIES_ALL if guarded else _DENIES_NOTHING]}
+        common = narrowed(before, after, partition=world.partition)
+        yield common or PolicyDocument(nothing)
     yield after
 
 
@@ -205,11 +266,7 @@ def _inline_step(
         operation = Operation(call=Call.DELETE_ROLE_POLICY, params=params)
     else:
         operation = Operation(call=Call.PUT_ROLE_POLICY, params={**params, "PolicyDocument": after.source})
-    return Step(
-        operation=operation,
-        effect=effect_of(before, after, partition=world.partition),
-        guards=has_effect(before, "Deny") or has_effect(after, "Deny"),
-    )
+    return _document_step(operation, before, after, world)
 
 
 def _boundary_step(live: Role, declared: Role, world: World) -> Step:
@@ -221,7 +278,8 @@ def _boundary_step(live: Role, declared: Role, world: World) -> Step:
             {**params, "PermissionsBoundary": declared.permissions_boundary},
         )
     effect = _boundary_effect(live.permissions_boundary, declared.permissions_boundary, world)
-    return Step(operation=Operation(call=call, params=params), effect=effect, guards=True)
+    operation = Operation(call=call, params=params)
+    return Step(operation=operation, effect=effect, guards=True, assumes=effect, targets=EVERY_ROLE)
 
 
 def _tag_steps(live: Role, declared: Role, world: World) -> Iterator[Step]:
@@ -239,7 +297,8 @@ def _tag_steps(live: Role, declared: Role, world: World) -> Iterator[Step]:
 def _tag_step(call: Call, params: Json, keys: set[str], world: World) -> Step:
     matters = tags_matter(keys, world)
     effect = Effect.BOTH if matters else Effect.NEUTRAL
-    return Step(operation=Operation(call=call, params=params), effect=effect, guards=matters)
+    operation = Operation(call=call, params=params)
+    return Step(operation=operation, effect=effect, guards=matters, assumes=effect, targets=EVERY_ROLE)
 
 
 def _about_step(live: Role, declared: Role) -> Step:
@@ -262,49 +321,44 @@ def _policy_steps(
     declared: ManagedPolicy | None,
     world: World,
     given: Mapping[str, frozenset[Approval]],
+    *,
+    in_two: bool,
 ) -> Iterator[tuple[str, Step]]:
     if live is None or declared is None:
         return
     if not live.policy.same_meaning(declared.policy, world.partition):
-        yield from _version_steps(live, declared, world, given.get("policy", frozenset()))
-    gone = sorted(set(live.tags or {}) - set(declared.tags or {}))
-    fresh = {key: value for key, value in (declared.tags or {}).items() if (live.tags or {}).get(key) != value}
+        kinds = given.get("policy", frozenset())
+        documents = _in_two(live.policy, declared.policy, world) if in_two else None
+        for step in _version_steps(live, documents or _in_steps(live.policy, declared.policy, kinds, world), world):
+            yield "policy", step
+    for operation in _policy_tag_calls(live.arn, live.tags or {}, declared.tags or {}):
+        yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)
+
+
+def _policy_tag_calls(arn: str, there: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Operation]:
+    gone = sorted(set(there) - set(wanted))
+    fresh = {key: value for key, value in wanted.items() if there.get(key) != value}
     if gone:
-        operation = Operation(call=Call.UNTAG_POLICY, params={"PolicyArn": live.arn, "TagKeys": gone})
-        yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)
+        yield Operation(call=Call.UNTAG_POLICY, params={"PolicyArn": arn, "TagKeys": gone})
     if fresh:
-        operation = Operation(call=Call.TAG_POLICY, params={"PolicyArn": live.arn, "Tags": iam_tags(fresh)})
-        yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)
+        yield Operation(call=Call.TAG_POLICY, params={"PolicyArn": arn, "Tags": iam_tags(fresh)})
 
 
-def _version_steps(
-    live: ManagedPolicy, declared: ManagedPolicy, world: World, kinds: frozenset[Approval]
-) -> Iterator[tuple[str, Step]]:
+def _version_steps(live: ManagedPolicy, documents: Iterable[PolicyDocument | None], world: World) -> Iterator[Step]:
     """Yield new default versions, each preceded by the removal of the oldest other one where there is no room."""
     before = live.policy
     versions = [version for version in live.versions if version != live.default_version]
     room = world.snapshot.quotas.versions_per_policy - len(live.versions)
-    for document in _in_steps(before, declared.policy, kinds, world):
+    for document in documents:
         if document is None:
             continue
         if room <= 0 and versions:
             params = {"PolicyArn": live.arn, "VersionId": versions.pop(0)}
-            yield (
-                "policy",
-                Step(operation=Operation(call=Call.DELETE_POLICY_VERSION, params=params), effect=Effect.NEUTRAL),
-            )
-        else:
-            room -= 1
+            yield Step(operation=Operation(call=Call.DELETE_POLICY_VERSION, params=params), effect=Effect.NEUTRAL)
+        room -= 1
         operation = Operation(
             call=Call.CREATE_POLICY_VERSION,
             params={"PolicyArn": live.arn, "PolicyDocument": document.source, "SetAsDefault": True},
         )
-        yield (
-            "policy",
-            Step(
-                operation=operation,
-                effect=effect_of(before, document, partition=world.partition),
-                guards=has_effect(before, "Deny") or has_effect(document, "Deny"),
-            ),
-        )
+        yield _document_step(operation, before, document, world)
         before = document

@@ -1,26 +1,30 @@
 """From differences to calls, in an order that is never wider than before or after.
 
-Think of what an object allows as its trust times its permissions. Each call narrows, widens, does both, or neither.
-First all that narrows, then at most one call that does both, then all that widens: before that one call nothing is
-allowed that the start does not allow, after it nothing that the goal does not. A trust that both loses and gains is
-split through what both documents allow. Within permissions, where no Deny and no boundary moves, what is allowed in
-between is the union of both ends whichever way round: so there it is give, then take, and nobody loses what he keeps.
-Two calls that each do both cannot be ordered safely: the trust is closed for the while, and the plan says so.
+Think of what an object allows as a product: who may assume the role, times what the role may do; and where one role may
+assume the next, times what that one may do. Each call narrows, widens, does both, or neither.
+
+- First all that narrows, then at most one call that does both, then all that widens: before that one call nothing is
+  allowed that the start does not allow, after it nothing that the goal does not.
+- A trust that both loses and gains is split through what both documents allow.
+- Within permissions, where no Deny and no boundary moves, what is allowed in between is the union of both ends
+  whichever way round: so there it is give, then take, and nobody loses what he keeps. What lets a role assume the next
+  one is a factor of its own: it narrows early and widens late where that one changes too.
+- Two calls that each do both cannot be ordered safely: the trust is closed for the while, and the plan says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from reconciler.model.access import has_effect, narrowed, widens
+from reconciler.model.access import has_effect, loses, narrowed, widens
 from reconciler.model.arn import root_arn
-from reconciler.model.change import Approval, Call, Json, Operation
+from reconciler.model.change import ALWAYS_HELD, Approval, Call, Json, Operation
 from reconciler.model.form import INLINE, Paths, digest_at
 from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.policy import NEW_VERSION, PolicyDocument
+from reconciler.model.policy import NEW_VERSION, PolicyDocument, PrincipalInPlace
 from reconciler.model.role import Role
 
 
@@ -39,10 +43,21 @@ class Phase(IntEnum):
     MAKE_POLICY = 10
     NARROW_TRUST = 20
     NARROW = 30
+    GIVE = 35
     BOTH = 40
-    WIDEN = 50
+    ATTACH = 45
+    TAKE = 50
+    WIDEN = 55
     WIDEN_TRUST = 60
     REMOVE_POLICY = 70
+
+
+class Manner(StrEnum):
+    """In which order the permissions of a role move."""
+
+    GIVE_FIRST = "give_first"
+    TAKE_FIRST = "take_first"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +65,26 @@ class Step:
     """A call with what it does to access, and when it may come.
 
     `guards`: it gives or takes a Deny or a boundary, or a tag that policies ask for, so that the union of before and
-    after is no longer all that can be allowed in between.
+    after is no longer all that can be allowed in between. `assumes` is what it does to the assuming of further roles,
+    `targets` the patterns of the roles that this is about.
     """
 
     operation: Operation
     effect: Effect
     phase: Phase = Phase.BOTH
     guards: bool = False
+    assumes: Effect = Effect.NEUTRAL
+    targets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrustMove:
     """A live role's trust on its way: `living` is what the live document says without dead IDs.
 
-    `changed`: the goal is to be written at all; a trust that stays may still have to be closed for the while. `late`: the
-    goal names somebody whom the same plan makes. `approvals` are what the last write needs; while it is held, `meanwhile`
-    (if any) is written, which takes away and guards what needs no approval. `principals` are the expected IDs of those
-    that the goal names.
+    `changed`: the goal is to be written at all; a trust that stays may still have to be closed for the while. `late`:
+    the goal names somebody whom the same plan makes. `approvals` are what the last write needs; while it is held,
+    `meanwhile` (if any) is written, which takes away and guards what needs no approval. `principals` are the expected
+    IDs of those that the goal names.
     """
 
     role: str
@@ -84,6 +102,20 @@ class TrustMove:
     def effect(self) -> Effect:
         """Return what the whole move does."""
         return effect_of(self.living, self.goal, partition=self.partition)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """Who can be named in a trust before the plan has made anybody: `ids` of those that a role names, `coming` ARNs."""
+
+    ids: Mapping[str, str | None]
+    coming: Callable[[PrincipalInPlace], bool]
+
+    def writable(self, document: PolicyDocument) -> PolicyDocument | None:
+        """Return the document less those who are yet to be made; None where it has to keep one of them out."""
+        if any(place.effect != "Allow" and self.coming(place) for place in document.principals()):
+            return None
+        return document.without_principals(self.coming)
 
 
 def effect_of(before: PolicyDocument | None, after: PolicyDocument | None, *, partition: str) -> Effect:
@@ -135,69 +167,63 @@ def _names_session(role_arn: str, named: Iterable[str]) -> bool:
 
 
 def arrange_role(
-    move: TrustMove, permissions: Sequence[Step], *, alone: bool, elsewhere: int = 0, take_first: str | None = None
+    move: TrustMove, permissions: Sequence[Step], manner: Manner, *, alone: bool, now: Now
 ) -> tuple[list[Step], list[str]]:
     """Return the calls of an existing role in a safe order, and what a reviewer must know of the moments between.
 
-    `alone`: no other changing object bears on this one. `elsewhere` counts the calls on its policies that both narrow and
-    widen. `take_first` is the sentence that says why nothing can be given before something is taken, if that is so.
+    The permission calls come with their phases. `alone`: no other changing object bears on this one.
     """
-    both = sum(step.effect is Effect.BOTH for step in permissions) + elsewhere
-    if both > 1 and any(step.guards for step in permissions):
-        return _closed_meanwhile(move, permissions)
-    middle = _between(permissions, take_first=take_first)
-    effects = {step.effect for step in permissions}
-    notices = [take_first] if take_first and {Effect.WIDENS, Effect.NARROWS} <= effects else []
+    middle = sorted(permissions, key=lambda step: step.phase)
+    if manner is Manner.CLOSED or (middle and not move.living.understood):
+        return _closed_meanwhile(move, middle)
     if not move.changed:
-        return middle, notices
-    first, last, lost = _trust_around(move, permissions, alone=alone)
-    return [*first, *middle, *last], [*notices, *lost]
+        return _waiting_in_turn(middle, manner), []
+    first, last, lost = _trust_around(move, permissions, alone=alone, now=now)
+    return _waiting_in_turn([*first, *middle, *last], manner), lost
 
 
 def _closed_meanwhile(move: TrustMove, permissions: Sequence[Step]) -> tuple[list[Step], list[str]]:
-    """Return the calls with the trust closed around them; what the last write waits for, all wait for."""
-    steps = [_narrow_trust(move, move.closed), *_between(permissions, take_first=None), _final_trust(move)]
-    waiting = [
-        replace(step, operation=replace(step.operation, approvals=_joined(step.operation.approvals, move.approvals)))
-        for step in steps
-    ]
+    """Return the calls with the trust closed around them; what one of them waits for, all wait for."""
+    steps = [_narrow_trust(move, move.closed), *permissions, _final_trust(move)]
+    kinds = {kind for step in steps for kind in step.operation.approvals}
+    waiting = [_waiting_for(step, kinds) for step in steps]
     return waiting, [f"nobody can assume role/{move.role} while its permissions change: no order of the calls is safe"]
 
 
-def _joined(one: tuple[Approval, ...], other: tuple[Approval, ...]) -> tuple[Approval, ...]:
-    return tuple(kind for kind in Approval if kind in one or kind in other)
+def _waiting_in_turn(steps: Iterable[Step], manner: Manner) -> list[Step]:
+    """Return the steps, with those that widen waiting for what a call before them that does both waits for.
+
+    Until that call is done, what it is to take away is still there. Where permissions move without guards, only the
+    trust has to wait: there the order among them is of no matter.
+    """
+    kinds: set[Approval] = set()
+    waiting = []
+    for step in steps:
+        is_trust = step.operation.call is Call.UPDATE_ASSUME_ROLE_POLICY
+        if step.effect in {Effect.WIDENS, Effect.BOTH} and (is_trust or manner is Manner.TAKE_FIRST):
+            step = _waiting_for(step, kinds)  # noqa: PLW2901  the same step, more patient
+        if step.effect is Effect.BOTH:
+            kinds.update(step.operation.approvals)
+        waiting.append(step)
+    return waiting
 
 
-def _between(permissions: Sequence[Step], *, take_first: str | None) -> list[Step]:
-    """Return the permission calls in order: give then take where that is safe, else narrow, both, widen."""
-    if take_first is None and not any(step.guards for step in permissions):
-        return [
-            replace(step, phase=Phase.BOTH) for step in sorted(permissions, key=lambda step: _GIVE_FIRST[step.effect])
-        ]
-    latest, placed = Phase.NARROW, []
-    for step in sorted(permissions, key=lambda step: _TAKE_FIRST[step.effect]):
-        latest = max(latest, _TAKE_FIRST[step.effect])
-        placed.append(replace(step, phase=latest))
-    return placed
-
-
-_TAKE_FIRST = {
-    Effect.NARROWS: Phase.NARROW,
-    Effect.NEUTRAL: Phase.NARROW,
-    Effect.BOTH: Phase.BOTH,
-    Effect.WIDENS: Phase.WIDEN,
-}
-_GIVE_FIRST = {Effect.WIDENS: 0, Effect.BOTH: 1, Effect.NEUTRAL: 1, Effect.NARROWS: 2}
+def _waiting_for(step: Step, kinds: Iterable[Approval]) -> Step:
+    wanted = {*kinds, *step.operation.approvals}
+    approvals = tuple(kind for kind in Approval if kind in wanted)
+    return replace(step, operation=replace(step.operation, approvals=approvals))
 
 
 def _trust_around(
-    move: TrustMove, permissions: Sequence[Step], *, alone: bool
+    move: TrustMove, permissions: Sequence[Step], *, alone: bool, now: Now
 ) -> tuple[list[Step], list[Step], list[str]]:
     """Return the trust calls before and after the permission calls, and who loses access in between."""
     effects = {step.effect for step in permissions}
     gives, takes = bool(effects & {Effect.WIDENS, Effect.BOTH}), bool(effects & {Effect.NARROWS, Effect.BOTH})
-    if move.approvals:
-        return _held_trust(move)
+    if move.meanwhile is not None:
+        return _held_trust(move, move.meanwhile, alone=alone and not permissions, now=now)
+    if ALWAYS_HELD.intersection(move.approvals):
+        return [], [_final_trust(move)], []  # with nothing that could be taken away meanwhile
     match move.effect:
         case Effect.NARROWS | Effect.NEUTRAL if not move.late:
             return [_final_trust(move, Phase.NARROW_TRUST)], [], []
@@ -208,30 +234,40 @@ def _trust_around(
         case _ if alone and not gives:
             return [], [_final_trust(move)], []
         case _:
-            return _split_trust(move)
+            return _split_trust(move, move.goal, now)
 
 
-def _held_trust(move: TrustMove) -> tuple[list[Step], list[Step], list[str]]:
-    first = [] if move.meanwhile is None else [_narrow_trust(move, move.meanwhile)]
-    return first, [_final_trust(move)], []
+def _held_trust(
+    move: TrustMove, meanwhile: PolicyDocument, *, alone: bool, now: Now
+) -> tuple[list[Step], list[Step], list[str]]:
+    """Return the write that need not wait, and the one that does.
+
+    Where anything else moves, the first takes away only: whom it adds might meet what others are still to lose.
+    """
+    if alone or effect_of(move.living, meanwhile, partition=move.partition) is Effect.NARROWS:
+        return [_narrow_trust(move, meanwhile)], [_final_trust(move)], []
+    return _split_trust(move, meanwhile, now)
 
 
-def _split_trust(move: TrustMove) -> tuple[list[Step], list[Step], list[str]]:
-    common = narrowed(move.living, move.goal, partition=move.partition)
+def _split_trust(move: TrustMove, goal: PolicyDocument, now: Now) -> tuple[list[Step], list[Step], list[str]]:
+    """Return the write of what the living trust and the goal both allow, and the last one."""
+    common = narrowed(move.living, goal, partition=move.partition)
+    common = None if common is None else now.writable(common)
     if common is not None and common.same_meaning(move.living, move.partition):
         return [], [_final_trust(move)], []
-    if common is None and not has_effect(move.living, "Allow"):
+    if not has_effect(move.living, "Allow"):
         return [], [_final_trust(move)], []
-    lost = (
-        []
-        if common
-        else [f"nobody can assume role/{move.role} for a moment: its old and new trust have nobody in common"]
-    )
-    return [_narrow_trust(move, common or move.closed)], [_final_trust(move)], lost
+    lost = []
+    if not has_effect(common, "Allow"):
+        lost = [f"nobody can assume role/{move.role} for a moment: its old and new trust have nobody in common"]
+    elif loses(move.living, goal, common, partition=move.partition):
+        lost = [f"not everybody who keeps the right to assume role/{move.role} can do so at every moment"]
+    return [_narrow_trust(move, common or move.closed, now)], [_final_trust(move)], lost
 
 
-def _narrow_trust(move: TrustMove, document: PolicyDocument) -> Step:
-    operation = write_trust(move.role, document, principals=move.principals)
+def _narrow_trust(move: TrustMove, document: PolicyDocument, now: Now | None = None) -> Step:
+    principals = move.principals if now is None else now.ids
+    operation = write_trust(move.role, document, principals=principals)
     return Step(operation=operation, effect=Effect.NARROWS, phase=Phase.NARROW_TRUST)
 
 
@@ -242,47 +278,61 @@ def _final_trust(move: TrustMove, phase: Phase = Phase.WIDEN_TRUST) -> Step:
 
 def advance(paths: Paths, operation: Operation) -> Paths:
     """Return what an object has at each path once a call is done: the call's meaning, without IAM."""
-    params, after = operation.params, dict(paths)
+    params = operation.params
     match operation.call:
         case Call.CREATE_ROLE:
-            after = _created_role(params)
+            return _created_role(params)
         case Call.CREATE_POLICY:
-            after = {
-                "policy": PolicyDocument(params["PolicyDocument"]),
-                "description": params.get("Description", ""),
-                "tags": _tags(params),
-            }
-        case Call.UPDATE_ASSUME_ROLE_POLICY:
-            after["trust"] = PolicyDocument(params["PolicyDocument"])
-        case Call.PUT_ROLE_POLICY:
-            after[f"{INLINE}{params['PolicyName']}"] = PolicyDocument(params["PolicyDocument"])
-        case Call.DELETE_ROLE_POLICY:
-            after.pop(f"{INLINE}{params['PolicyName']}", None)
-        case Call.ATTACH_ROLE_POLICY:
-            after["managed_policies"] = sorted({*paths["managed_policies"], params["PolicyArn"]})
-        case Call.DETACH_ROLE_POLICY:
-            after["managed_policies"] = sorted({*paths["managed_policies"]} - {params["PolicyArn"]})
-        case Call.PUT_ROLE_PERMISSIONS_BOUNDARY:
-            after["permissions_boundary"] = params["PermissionsBoundary"]
-        case Call.DELETE_ROLE_PERMISSIONS_BOUNDARY:
-            after.pop("permissions_boundary", None)
-        case Call.UPDATE_ROLE:
-            after |= {"description": params["Description"], "max_session_duration": params["MaxSessionDuration"]}
-        case Call.TAG_ROLE | Call.TAG_POLICY:
-            after["tags"] = {**paths.get("tags", {}), **_tags(params)}
-        case Call.UNTAG_ROLE | Call.UNTAG_POLICY:
-            after["tags"] = {key: value for key, value in paths.get("tags", {}).items() if key not in params["TagKeys"]}
-        case Call.CREATE_POLICY_VERSION:
-            after["policy"] = PolicyDocument(params["PolicyDocument"])
+            return _created_policy(params)
         case Call.DELETE_ROLE | Call.DELETE_POLICY:
-            after = {}
-        case Call.DELETE_POLICY_VERSION | Call.REMOVE_ROLE_FROM_INSTANCE_PROFILE:
-            pass
-    return after
+            return {}
+        case _:
+            after = {**paths, **_put(paths, operation)}
+            return {path: content for path, content in after.items() if content is not None}
+
+
+def _put(paths: Paths, operation: Operation) -> Paths:  # noqa: C901  one arm a call, nothing nested
+    """Return what a call that changes an object in place puts at its paths, None for what it takes away."""
+    params = operation.params
+    match operation.call:
+        case Call.UPDATE_ASSUME_ROLE_POLICY:
+            return {"trust": PolicyDocument(params["PolicyDocument"])}
+        case Call.CREATE_POLICY_VERSION:
+            return {"policy": PolicyDocument(params["PolicyDocument"])}
+        case Call.PUT_ROLE_POLICY:
+            return {f"{INLINE}{params['PolicyName']}": PolicyDocument(params["PolicyDocument"])}
+        case Call.DELETE_ROLE_POLICY:
+            return {f"{INLINE}{params['PolicyName']}": None}
+        case Call.ATTACH_ROLE_POLICY:
+            return {"managed_policies": sorted({*paths["managed_policies"], params["PolicyArn"]})}
+        case Call.DETACH_ROLE_POLICY:
+            return {"managed_policies": sorted({*paths["managed_policies"]} - {params["PolicyArn"]})}
+        case Call.PUT_ROLE_PERMISSIONS_BOUNDARY:
+            return {"permissions_boundary": params["PermissionsBoundary"]}
+        case Call.DELETE_ROLE_PERMISSIONS_BOUNDARY:
+            return {"permissions_boundary": None}
+        case Call.UPDATE_ROLE:
+            return {"description": params["Description"], "max_session_duration": params["MaxSessionDuration"]}
+        case Call.TAG_ROLE | Call.TAG_POLICY:
+            return {"tags": {**paths.get("tags", {}), **_tags(params)}}
+        case Call.UNTAG_ROLE | Call.UNTAG_POLICY:
+            return {
+                "tags": {key: value for key, value in paths.get("tags", {}).items() if key not in params["TagKeys"]}
+            }
+        case _:
+            return {}  # a version or a profile less: at no path of the object
 
 
 def _tags(params: Json) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in params.get("Tags", ())}
+
+
+def _created_policy(params: Json) -> Paths:
+    return {
+        "policy": PolicyDocument(params["PolicyDocument"]),
+        "description": params.get("Description", ""),
+        "tags": _tags(params),
+    }
 
 
 def _created_role(params: Json) -> Paths:

@@ -120,6 +120,49 @@ def narrowed(
     return common if statements and common.size <= max(before.size, after.size) else None
 
 
+def loses(before: PolicyDocument, after: PolicyDocument, between: PolicyDocument | None, *, partition: str) -> bool:
+    """Tell whether something that `before` and `after` both allow may not be allowed by a `narrowed` one of them."""
+    allowed_before, _ = _reaches(before, partition, unresolved)
+    allowed_after, _ = _reaches(after, partition, unresolved)
+    kept, _ = _reaches(between, partition, unresolved)
+    return any(
+        _may_meet(atom, bound)
+        for atom in _atoms(allowed_after)
+        if not any(_covers(one, atom) for one in kept)
+        for bound in allowed_before
+    )
+
+
+def _may_meet(one: Reach, other: Reach) -> bool:
+    return (
+        _may_be_one(one.principals, other.principals)
+        and _may_match(one.actions, other.actions)
+        and _may_match(one.resources, other.resources)
+    )
+
+
+def _may_be_one(some: frozenset[tuple[str, str]] | None, others: frozenset[tuple[str, str]] | None) -> bool:
+    """Tell whether one principal may be meant by both: an account means all in it, a role its sessions."""
+    if some is None or others is None:
+        return some == others
+    return any(
+        one == other or "*" in (one[1], other[1]) or _may_include(one[1], other[1]) or _may_include(other[1], one[1])
+        for one in some
+        for other in others
+    )
+
+
+def _may_include(wide: str, narrow: str) -> bool:
+    same_account = wide.split(":")[4:5] == narrow.split(":")[4:5] != []
+    return same_account and (wide.endswith(":root") or ":assumed-role/" in narrow)
+
+
+def _may_match(one: Patterns, other: Patterns) -> bool:
+    if one.negated or other.negated:
+        return True
+    return any(not disjoint(this, that) for this in one.values for that in other.values)
+
+
 def _comparable(document: PolicyDocument | None) -> bool:
     return document is None or document.understood
 
@@ -210,6 +253,7 @@ def _reaches(document: PolicyDocument | None, partition: str, resolve: Resolve) 
 def _reach(statement: Mapping[str, Any], read_variables: bool) -> Reach:  # noqa: FBT001  of two kinds of text
     principal = statement.get("Principal")
     read = sealed if read_variables else str
+    meaning = {key: value for key, value in statement.items() if key != "Sid"}
     return Reach(
         principals=None if principal is None else frozenset((key, value) for key, value in principal),
         actions=_patterns(statement, "Action", str),
@@ -218,7 +262,7 @@ def _reach(statement: Mapping[str, Any], read_variables: bool) -> Reach:  # noqa
             _condition(operator, key, frozenset(map(read, values)))
             for operator, key, values in statement.get("Condition", [])
         ),
-        whole=f"{read_variables}{statement}" if "NotPrincipal" in statement else "",
+        whole=f"{read_variables}{meaning}" if "NotPrincipal" in statement else "",
     )
 
 

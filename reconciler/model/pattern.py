@@ -31,6 +31,11 @@ def has_variable(text: str) -> bool:
     return _HAS_SEALED.search(text) is not None
 
 
+def unsealed(text: str) -> str:
+    """Return a sealed text with a wildcard in place of each variable: everything that it may stand for."""
+    return re.sub(f"[{_SEALED}]+", "*", text)
+
+
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     meaning = {"*": ".*", "?": f"[^*{_SEALED}]"}

@@ -47,7 +47,8 @@ _OPERATOR: Final = re.compile(
 _LAST_OF_LATIN_1: Final = "\u00ff"
 _SYNTAX: Final = "Syntax errors in policy."
 _BAD_SID: Final = (
-    "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
+    "Statement IDs (SID) must be alpha-numeric. "  # codespell:ignore
+    "Check that your input satisfies the regular expression [0-9A-Za-z]*"
 )
 _DUPLICATE_SIDS: Final = "Statement IDs (SID) in a single policy must be unique."
 

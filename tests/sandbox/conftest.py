@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.pytest_plugin import account, iam_server, iam_session, sandbox
+from tests.sandbox.situation import loopback_session
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -33,14 +34,3 @@ def iam(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[IAMClient]
                 client = loopback_session().client("iam", endpoint_url=server.url)
                 yield client
                 client.close()
-
-
-_SESSIONS: list[boto3.Session] = []
-
-
-def loopback_session() -> boto3.Session:
-    """An ordinary session with keys that nobody gave out; one for all tests, as models are slow to read."""
-    if not _SESSIONS:
-        session = boto3.Session("test", "not a secret", region_name="us-east-1")
-        _SESSIONS.append(session)
-    return _SESSIONS[0]

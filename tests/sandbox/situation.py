@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -52,3 +54,9 @@ def principals(document: dict[str, Any], key: str = "AWS") -> set[str]:
     """The principals that a document with one statement shows."""
     shown = document["Statement"][0]["Principal"][key]
     return {shown} if isinstance(shown, str) else set(shown)
+
+
+@cache
+def loopback_session() -> boto3.Session:
+    """An ordinary session with keys that nobody gave out; one for all tests, as models are slow to read."""
+    return boto3.Session("test", "not a secret", region_name="us-east-1")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from reconciler.sandbox import Account, Sandbox
 from reconciler.sandbox.pytest_plugin import START
 from tests.sandbox.facts import fact
-from tests.sandbox.situation import READ, Refusal, principals, refused, text, trusting, with_statement
+from tests.sandbox.situation import READ, Refusal, loopback_session, principals, refused, text, trusting, with_statement
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -163,8 +163,6 @@ def test_a_lost_request_means_that_nothing_was_done(sandbox: Sandbox, plain: IAM
 
 
 def test_over_http_a_lost_reply_is_a_connection_that_closes(sandbox: Sandbox) -> None:
-    from tests.sandbox.conftest import loopback_session  # noqa: PLC0415 - a fixture's helper
-
     sandbox.faults.lose_reply("CreateRole", count=1)
     with sandbox.serve() as server:
         client = loopback_session().client("iam", endpoint_url=server.url, config=ONCE)

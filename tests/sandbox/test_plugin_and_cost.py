@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Account, Sandbox
-from tests.sandbox.situation import trusting
+from tests.sandbox.situation import loopback_session, trusting
 
 ROOT = Path(__file__).parents[2]
 THEIR_TEST = """
@@ -80,8 +80,6 @@ def test_the_server_answers_no_slower_than_motos_own() -> None:
 
 
 def _round(url: str, *, calls: int) -> float:
-    from tests.sandbox.conftest import loopback_session  # noqa: PLC0415 - a fixture's helper
-
     client = loopback_session().client("iam", endpoint_url=url)
     start = time.perf_counter()
     for _ in range(calls):

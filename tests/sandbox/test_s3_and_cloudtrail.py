@@ -11,9 +11,8 @@ import pytest
 
 from reconciler.sandbox import Account, Sandbox
 from reconciler.sandbox.pytest_plugin import START
-from tests.sandbox.conftest import loopback_session
 from tests.sandbox.facts import fact
-from tests.sandbox.situation import refused, text, with_statement
+from tests.sandbox.situation import loopback_session, refused, text, with_statement
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudtrail import CloudTrailClient

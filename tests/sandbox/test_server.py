@@ -12,9 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from reconciler.sandbox import Account, Sandbox
-from tests.sandbox.conftest import loopback_session
 from tests.sandbox.facts import fact
-from tests.sandbox.situation import READ, refused, text, trusting, with_statement
+from tests.sandbox.situation import READ, loopback_session, refused, text, trusting, with_statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

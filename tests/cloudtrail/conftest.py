@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from tests.scenarios.house import ACCOUNT, START, House, arn, trusting
 
 OTHER = "444455556666"
 DAY = 86_400
+
+
+def at(*, days: int = 0, hours: int = 0) -> str:
+    """Return a time, counted from the beginning of each scene, as the program writes it."""
+    return (START + timedelta(days=days, hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Watched(House):
@@ -78,8 +84,7 @@ def house(tmp_path: Path) -> Watched:
 
 @pytest.fixture
 def other(house: Watched) -> Account:
-    """A second account that the house works in too, through a role; in years to come, or botocore's clock ends it."""
-    house.pass_time(10 * 365 * DAY)
+    """A second account that the house works in too, through a role."""
     account = house.box.account(OTHER)
     account.create_role("reconciler", trust=trusting(f"arn:aws:iam::{ACCOUNT}:root"))
     house.configure(accounts={ACCOUNT: {}, OTHER: {"role_arn": arn("role", "reconciler", OTHER)}})

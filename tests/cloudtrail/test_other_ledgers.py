@@ -13,11 +13,11 @@ from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing
 from reconciler.state import LocalStore, State
 from reconciler.state.history import accounts_in, contradictions, ids_in, other_states
-from tests.cloudtrail.conftest import OTHER, Watched, orphan
+from tests.cloudtrail.conftest import OTHER, Watched, at, orphan
 from tests.scenarios.house import ACCOUNT, arn, change, trusting
 
 PARTNER = arn("role", "partner", OTHER)
-SEEN = "2026-11-24T09:00:00Z"
+SEEN = at(hours=-1)
 
 
 def keep_state_of_other(house: Watched, **ledger: Remembered) -> None:
@@ -37,7 +37,7 @@ def trust_a_partner_who_goes(house: Watched) -> str:
 
 def test_a_dead_id_of_an_account_that_is_not_read_is_known_by_its_state(house: Watched) -> None:
     dead = trust_a_partner_who_goes(house)
-    keep_state_of_other(house, **{dead: Remembered(PARTNER, first_seen="2026-01-01T00:00:00Z")})
+    keep_state_of_other(house, **{dead: Remembered(PARTNER, first_seen=at(days=-300))})
 
     found = orphan(house.drift())
 
@@ -49,7 +49,7 @@ def test_a_dead_id_of_an_account_that_is_not_read_is_known_by_its_state(house: W
 
 def test_who_had_the_name_when_that_account_was_last_looked_at_is_told(house: Watched) -> None:
     dead = trust_a_partner_who_goes(house)
-    gone = Remembered(PARTNER, first_seen="2026-01-01T00:00:00Z", last_alive="2026-10-01T00:00:00Z")
+    gone = Remembered(PARTNER, first_seen=at(days=-300), last_alive=at(days=-50))
     keep_state_of_other(house, **{dead: gone, "AROANEWPARTNER2345678": Remembered(PARTNER, first_seen=SEEN)})
 
     found = orphan(house.drift())

@@ -12,8 +12,8 @@ from reconciler.iam import Aws
 from reconciler.model.diagnostic import Code, ReconcilerError, Severity
 from reconciler.model.principal import Standing
 from reconciler.sandbox import Account
-from tests.cloudtrail.conftest import DAY, OTHER, Watched, orphan
-from tests.scenarios.house import ACCOUNT, START, arn, trusting
+from tests.cloudtrail.conftest import DAY, OTHER, Watched, at, orphan
+from tests.scenarios.house import ACCOUNT, arn, trusting
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -46,13 +46,13 @@ def test_an_id_that_only_cloudtrail_knows_is_named_with_who_deleted_it(house: Wa
 
     assert (found.principal_id, found.standing, found.code) == (dead, Standing.DELETED, Code.RP202)
     assert found.last_known_arn == CI
-    assert found.deleted == "2026-11-24T11:00:00Z"
+    assert found.deleted == at(hours=1)
     assert found.cloudtrail is not None
     assert found.cloudtrail.created is not None
     deletion = found.cloudtrail.deleted
     assert deletion is not None
-    assert (deletion.by, deletion.call, deletion.at) == (EVE, "DeleteRole", "2026-11-24T11:00:00Z")
-    for fact in (EVE, "11:00:00Z", deletion.event_id, str(deletion.request_id)):
+    assert (deletion.by, deletion.call, deletion.at) == (EVE, "DeleteRole", at(hours=1))
+    for fact in (EVE, deletion.at, deletion.event_id, str(deletion.request_id)):
         assert fact in found.message
 
 
@@ -61,8 +61,8 @@ def test_what_was_found_out_is_remembered(house: Watched) -> None:
     house.ask()
 
     entry = house.memory.ledger[dead]
-    assert (entry.arn, entry.first_seen) == (CI, "2026-11-24T10:00:00Z")
-    assert (entry.last_alive, entry.deleted) == ("2026-11-24T11:00:00Z", "2026-11-24T11:00:00Z")
+    assert (entry.arn, entry.first_seen) == (CI, at())
+    assert (entry.last_alive, entry.deleted) == (at(hours=1), at(hours=1))
     assert entry.first_dead is not None
     assert orphan(house.drift()).standing is Standing.DELETED
 
@@ -86,7 +86,7 @@ def test_who_recreated_the_name_is_told_too(house: Watched) -> None:
     assert found.cloudtrail is not None
     assert found.cloudtrail.recreated is not None
     assert (found.cloudtrail.recreated.by, found.cloudtrail.recreated.id) == (EVE, found.current_id)
-    assert f"recreated by {EVE} at 2026-11-24T12:00:00Z (CreateRole, event " in found.message
+    assert f"recreated by {EVE} at {at(hours=2)} (CreateRole, event " in found.message
 
 
 def test_of_an_id_that_the_ledger_knows_the_deletion_is_found_by_name(house: Watched) -> None:
@@ -123,9 +123,9 @@ def test_of_several_that_had_the_name_the_right_ones_deletion_is_told(house: Wat
 
     assert found.cloudtrail is not None
     assert found.cloudtrail.deleted is not None
-    assert found.cloudtrail.deleted.at == "2027-03-05T10:00:00Z"  # the first of the three
+    assert found.cloudtrail.deleted.at == at(days=101)  # the first of the three
     assert found.cloudtrail.recreated is not None
-    assert found.cloudtrail.recreated.at == "2027-03-07T10:00:00Z"  # the last
+    assert found.cloudtrail.recreated.at == at(days=103)  # the last
 
 
 def test_an_earlier_death_of_which_the_ledger_knows_is_not_blamed_on_a_later_deletion(house: Watched) -> None:
@@ -429,7 +429,7 @@ def test_times_that_contradict_each_other_are_not_believed(house: Watched) -> No
 
     def turn_back(parsed: dict[str, object]) -> None:
         for event in parsed["Events"]:  # type: ignore[attr-defined]
-            event["CloudTrailEvent"] = event["CloudTrailEvent"].replace("2026-11-24T11:", "2026-11-24T09:")
+            event["CloudTrailEvent"] = event["CloudTrailEvent"].replace(at(hours=1), at(hours=-1))
 
     house.let_events_be(turn_back)
 
@@ -445,14 +445,14 @@ def test_times_that_contradict_each_other_are_not_believed(house: Watched) -> No
 
 def test_a_clock_that_was_set_back_is_said(house: Watched) -> None:
     house.drift()
-    house.change_memory(seen_at="2027-01-01T00:00:00Z")
+    house.change_memory(seen_at=at(days=30))
 
     report = house.drift()
 
     (warning,) = report.warnings
     assert (warning.code, warning.severity) == (Code.RS510, Severity.WARNING)
-    assert "2027-01-01T00:00:00Z" in warning.message
-    assert house.memory.seen_at == START.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert at(days=30) in warning.message
+    assert house.memory.seen_at == at()
 
 
 def test_nothing_but_lookups_is_ever_sent_to_cloudtrail(house: Watched) -> None:

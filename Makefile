@@ -53,6 +53,7 @@ bench: $(STAMP) ## Measure CPU seconds and memory beside a minimal program
 
 golden: $(STAMP) ## Write the golden files anew; review them with git diff
 	HYPOTHESIS_PROFILE=test $(PYTEST) -m 'not soak' --snapshot-update
+	$(BIN)/python -m tests.docs.excerpt
 
 fmt: $(STAMP) ## Format, and mend what can be mended without thought
 	$(BIN)/ruff format

@@ -199,6 +199,14 @@ def _time(text: str) -> datetime:
     return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
+def moment_of(text: str | None) -> datetime | None:
+    """Return the time that a ledger has, None where it has none; what somebody else wrote there may be no time."""
+    try:
+        return _time(text) if text else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _who(identity: Mapping[str, Any]) -> str:
     """Return who made a call: an ARN, else the service or the ID that stands for one (CloudTrail, userIdentity)."""
     names = (_text_or_none(identity, name) for name in ("arn", "invokedBy", "principalId", "userName", "accountId"))
@@ -210,7 +218,7 @@ class Life:
     """A user or role, from the first event that tells of it to the last.
 
     `id` and `arn` are None where it is older than the events. `named` is the deed that gave it its last name, None
-    where that is older too.
+    where that is older too; `renames` are all that moved it.
     """
 
     key: Key
@@ -218,7 +226,15 @@ class Life:
     arn: str | None = None
     created: Deed | None = None
     named: Deed | None = None
+    renames: tuple[Deed, ...] = ()
     deleted: Deed | None = None
+
+    def arn_from(self, arn: str) -> str:
+        """Return the last ARN of a life that had `arn` at some time."""
+        for rename in self.renames:
+            if rename.key == _key_of_arn(arn):
+                arn = _moved(arn, rename)
+        return arn
 
 
 def lives_of(deeds: Iterable[Deed]) -> list[Life]:
@@ -263,15 +279,16 @@ def _happen(deed: Deed, holders: dict[Key, Life]) -> list[Life]:
     if deed.call == "UpdateUser":
         displaced = holders.pop(deed.new_key, None)
         named = life.named if deed.new_key == deed.key else deed
-        holders[deed.new_key] = replace(life, key=deed.new_key, arn=_moved(life.arn, deed), named=named)
+        arn = life.arn and _moved(life.arn, deed)
+        holders[deed.new_key] = replace(life, key=deed.new_key, arn=arn, named=named, renames=(*life.renames, deed))
         return [displaced] if displaced else []
     return [replace(life, deleted=deed)]
 
 
-def _moved(arn: str | None, deed: Deed) -> str | None:
-    parsed = parse_arn(arn or "")
+def _moved(arn: str, deed: Deed) -> str:
+    parsed = parse_arn(arn)
     if parsed is None:
-        return None
+        return arn
     return iam_arn(
         partition=parsed.partition,
         account=parsed.account,
@@ -291,8 +308,9 @@ class History:
         for life in lives_of(deeds):
             if life.id is not None:
                 self._by_id[life.id] = life
-            else:
-                self._nameless[life.key].append(life)
+                continue
+            for key in {life.key, *(rename.key for rename in life.renames)}:
+                self._nameless[key].append(life)
 
     def trace(self, unique_id: str, *, known: Remembered | None, alive: Mapping[str, str]) -> Trace | None:
         """Return what is known of a dead ID, None for nothing.
@@ -300,8 +318,11 @@ class History:
         `known` is what the ledger has of it; `alive` maps the ARN of each user and role alive to its ID.
         """
         life = self._by_id.get(unique_id) or (self._remembered(known) if known else None)
-        arn = (life.arn if life else None) or (known.arn if known else None)
-        if arn is None:
+        if life is not None and life.arn is not None:
+            arn = life.arn
+        elif known is not None:
+            arn = life.arn_from(known.arn) if life else known.arn
+        else:
             return None
         deleted = life.deleted if life else None
         recreated = self._successor(arn, alive.get(arn), after=deleted)
@@ -316,7 +337,8 @@ class History:
         """Return the deed that gave an ARN to whoever has it now, if it came after the end of the one before."""
         if current_id is None:
             return None
-        heirs = [life for life in self._nameless.get(_key_of_arn(arn), ()) if not life.deleted]
+        key = _key_of_arn(arn)
+        heirs = [life for life in self._nameless.get(key, ()) if life.key == key and not life.deleted]
         life = self._by_id.get(current_id) or next(iter(heirs), None)
         named = life.named if life else None
         return None if named is None or (after is not None and named.at < after.at) else named
@@ -330,16 +352,9 @@ def _key_of_arn(text: str) -> Key:
 def _fits(deletion: Deed, known: Remembered) -> bool:
     """Tell whether a deletion lies between the last sight of somebody alive and the first of him dead."""
     at = _time(deletion.at)
-    not_before = _known_time(known.last_alive or known.first_seen)
-    not_after = _known_time(known.first_dead)
+    not_before = moment_of(known.last_alive or known.first_seen)
+    not_after = moment_of(known.first_dead)
     return (not_before is None or at >= not_before - SKEW) and (not_after is None or at <= not_after + SKEW)
-
-
-def _known_time(text: str | None) -> datetime | None:
-    try:
-        return _time(text) if text else None
-    except (ValueError, OverflowError):
-        return None  # a state that somebody else wrote
 
 
 @dataclass(frozen=True, kw_only=True)

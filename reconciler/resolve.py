@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from reconciler.cloudtrail import CALLS, KEPT, SKEW, Deed, History, Resolved, read_events
+from reconciler.cloudtrail import CALLS, KEPT, SKEW, Deed, History, Resolved, moment_of, read_events
 from reconciler.iam import AwsError, Trail
 from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
@@ -84,18 +84,11 @@ def _read(
 
 def _since(known: Iterable[Remembered | None], now: datetime) -> datetime | None:
     """Return how far back to look, None for all that there is: as long as one ID may be older than what is known."""
-    times = [_time(entry.last_alive or entry.first_seen) if entry else None for entry in known]
+    times = [moment_of(entry.last_alive or entry.first_seen) if entry else None for entry in known]
     first = min((time for time in times if time is not None), default=None)
     if first is None or None in times or first - SKEW <= now - KEPT:
         return None
     return min(first - SKEW, now - SKEW)
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC) if text else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _cut_short(account: str, error: AwsError) -> Diagnostic:

@@ -167,6 +167,9 @@ def test_a_session_of_an_id_is_of_that_id(run: Run) -> None:
 
 @pytest.mark.usefixtures("remembered")
 def test_of_an_arn_all_ids_are_shown_that_it_ever_had(run: Run) -> None:
+    text = run("state", "show", "--principal", ALICE).out
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("AIDA")] == [OLD, NEW]
+
     done = run("state", "show", "--principal", ALICE, "--format", "json")
 
     assert done.code == 0

@@ -160,6 +160,29 @@ def test_a_user_is_followed_through_renames_and_moves(house: Watched) -> None:
     assert (found.standing, found.last_known_arn) == (Standing.DELETED, arn("user", "staff/alicia"))
 
 
+@pytest.mark.parametrize("seen", ["before", "between", "after"])
+def test_a_user_of_old_is_followed_from_the_name_that_the_ledger_knows(seen: str, house: Watched) -> None:
+    house.account.create_user("alice")
+    house.account.create_role("deployer", trust=trusting(ALICE))
+    house.drift()
+    house.pass_time(100 * DAY)
+    for moment, rename in (("before", "alicia"), ("between", "alina"), ("after", None)):
+        if seen == moment:
+            house.drift()
+        house.pass_time(DAY)
+        (name,) = (user.name for user in house.account.state.tables.users)
+        if rename:
+            house.account.rename_user(name, new_name=rename)
+        else:
+            house.account.delete_user(name)
+
+    found = orphan(house.ask())
+
+    assert (found.standing, found.last_known_arn) == (Standing.DELETED, arn("user", "alina"))
+    assert found.cloudtrail is not None
+    assert found.cloudtrail.deleted is not None
+
+
 def test_a_name_taken_over_by_a_rename_is_told_as_one(house: Watched) -> None:
     house.account.create_user("mallory")
     house.pass_time(100 * DAY)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> House:
 def begun(built: House, tmp_path: Path) -> House:
     """The street before its apply."""
     return built.copy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def writes(built: House, tmp_path_factory: pytest.TempPathFactory) -> Counter[str]:
+    """The writes of the street's apply when nothing goes wrong, by call."""
+    house = built.copy(tmp_path_factory.mktemp("undisturbed"))
+    return house.applied()
+
+
+@pytest.fixture
+def copies(built: House, tmp_path: Path) -> Callable[[], House]:
+    """Gives the street before its apply, anew each time."""
+    numbers = count()
+    return lambda: built.copy(tmp_path / str(next(numbers)))

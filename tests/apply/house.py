@@ -64,7 +64,7 @@ class House:
         self.other: Account = self.box.account(OTHER)
         self.config = Config()
         self.heard = Heard()
-        (folder / "manifests").mkdir(exist_ok=True)
+        (folder / "manifests").mkdir(exist_ok=True, parents=True)
 
     def copy(self, folder: Path) -> House:
         """Return another house that is just as this one: the same IDs, state, manifests and time."""

@@ -6,6 +6,7 @@ strike at random, from a seed; `make ci` strikes at every write in turn, with ev
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,22 +20,20 @@ from reconciler.sandbox.http import Reply, Request
 from tests.apply.house import House, told
 from tests.apply.street import done_once
 
-WRITES = {
-    "AttachRolePolicy": 3,
-    "CreatePolicy": 1,
-    "CreatePolicyVersion": 1,
-    "CreateRole": 2,
-    "DeletePolicy": 1,
-    "DeleteRole": 2,
-    "DeleteRolePolicy": 3,
-    "DetachRolePolicy": 3,
-    "PutRolePolicy": 5,
-    "TagRole": 1,
-    "UpdateAssumeRolePolicy": 3,
-    "UpdateRole": 1,
-}
-PLACES = [(call, place) for call, times in WRITES.items() for place in range(times)]
-
+CALLS = (
+    "AttachRolePolicy",
+    "CreatePolicy",
+    "CreatePolicyVersion",
+    "CreateRole",
+    "DeletePolicy",
+    "DeleteRole",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "PutRolePolicy",
+    "TagRole",
+    "UpdateAssumeRolePolicy",
+    "UpdateRole",
+)
 Strike = Callable[..., object]
 PASSING: dict[str, Callable[[Faults], Strike]] = {
     "throttled": lambda faults: faults.throttle,
@@ -46,42 +45,43 @@ PASSING: dict[str, Callable[[Faults], Strike]] = {
 }
 
 
-def test_the_street_makes_these_writes(begun: House) -> None:
-    result = begun.apply()
-    assert result.is_complete, told(result)
-    assert begun.box.mutating_calls == WRITES
+def test_the_street_makes_every_kind_of_write(begun: House, writes: Counter[str]) -> None:
+    assert set(writes) == set(CALLS)
+    assert begun.apply().is_complete
     done_once(begun)
 
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_that_passes_leaves_no_trace(fault: str, seed: int, begun: House) -> None:
+def test_a_fault_that_passes_leaves_no_trace(fault: str, seed: int, begun: House, writes: Counter[str]) -> None:
     house = begun
     house.box.faults = Faults(seed=seed, clock=house.box.clock)
     house.box.world.delays = house.box.faults.delays
-    for call in WRITES:
+    for call in CALLS:
         PASSING[fault](house.box.faults)(call, rate=0.5)
     result = house.apply()
     assert house.box.faults.struck.total() > 5
     house.box.faults.clear()
     assert result.is_complete, told(result)
-    assert house.successes == WRITES
+    assert house.successes == writes
     assert result.summary.failed == 0
     assert house.heard.waits
     done_once(house)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("call", "place"), PLACES)
+@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_fault_that_passes_leaves_no_trace_wherever_it_strikes(
-    fault: str, call: str, place: int, begun: House
+    fault: str, call: str, copies: Callable[[], House], writes: Counter[str]
 ) -> None:
-    PASSING[fault](begun.box.faults)(call, skip=place, count=2)
-    result = begun.apply()
-    assert result.is_complete, told(result)
-    assert begun.successes == WRITES
-    done_once(begun)
+    for place in range(writes[call]):
+        house = copies()
+        PASSING[fault](house.box.faults)(call, skip=place, count=2)
+        result = house.apply()
+        assert result.is_complete, told(result)
+        assert house.successes == writes
+        done_once(house)
 
 
 @contextmanager
@@ -102,29 +102,34 @@ def done_with_a_server_error(box: Sandbox, call: str, *, place: int) -> Iterator
     assert left[0] < 0
 
 
-@pytest.mark.parametrize("call", WRITES)
-def test_a_write_that_was_done_is_not_repeated_after_a_server_error(call: str, begun: House) -> None:
+@pytest.mark.parametrize("call", CALLS)
+def test_a_write_that_was_done_is_not_repeated_after_a_server_error(
+    call: str, begun: House, writes: Counter[str]
+) -> None:
     with done_with_a_server_error(begun.box, call, place=0):
         result = begun.apply()
     assert result.is_complete, told(result)
-    assert begun.successes == WRITES
+    assert begun.successes == writes
     done_once(begun)
 
 
-@pytest.mark.parametrize("call", WRITES)
-def test_what_is_refused_is_told_and_the_next_apply_does_the_rest(call: str, begun: House) -> None:
-    refused_and_resumed(begun, call, 0)
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_refused_is_told_and_the_next_apply_does_the_rest(
+    call: str, begun: House, writes: Counter[str]
+) -> None:
+    refused_and_resumed(begun, call, 0, writes)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("call", "place"), PLACES)
+@pytest.mark.parametrize("call", CALLS)
 def test_what_is_refused_is_told_and_the_next_apply_does_the_rest_wherever_it_is(
-    call: str, place: int, begun: House
+    call: str, copies: Callable[[], House], writes: Counter[str]
 ) -> None:
-    refused_and_resumed(begun, call, place)
+    for place in range(1, writes[call]):
+        refused_and_resumed(copies(), call, place, writes)
 
 
-def refused_and_resumed(house: House, call: str, place: int) -> None:
+def refused_and_resumed(house: House, call: str, place: int, writes: Counter[str]) -> None:
     house.box.faults.deny(call, skip=place, count=1)
     result = house.apply()
     assert not result.is_complete
@@ -137,12 +142,12 @@ def refused_and_resumed(house: House, call: str, place: int) -> None:
     assert house.owned.items() <= house.live.items(), "owned is what lives, and by its ID"
     second = house.apply()
     assert second.is_complete, told(second)
-    assert house.successes["CreateRole"] == WRITES["CreateRole"]
-    assert house.successes["CreatePolicyVersion"] == WRITES["CreatePolicyVersion"]
+    assert house.successes["CreateRole"] == writes["CreateRole"]
+    assert house.successes["CreatePolicyVersion"] == writes["CreatePolicyVersion"]
     done_once(house)
 
 
-@pytest.mark.parametrize(("call", "place"), [("CreatePolicy", 0), ("PutRolePolicy", 3), ("UpdateAssumeRolePolicy", 2)])
+@pytest.mark.parametrize(("call", "place"), [("CreatePolicy", 0), ("PutRolePolicy", 3), ("UpdateAssumeRolePolicy", 1)])
 def test_when_credentials_expire_midway_the_run_ends_and_the_next_goes_on(call: str, place: int, begun: House) -> None:
     house = begun
     house.box.faults.add("expired_credentials", call, skip=place, count=1)
@@ -192,13 +197,13 @@ def test_what_is_new_is_waited_for_until_it_is_known_everywhere(delays: dict[str
     done_once(begun)
 
 
-def test_a_reply_lost_about_a_role_that_cannot_be_read_yet_makes_it_once(begun: House) -> None:
+def test_a_reply_lost_about_a_role_that_cannot_be_read_yet_makes_it_once(begun: House, writes: Counter[str]) -> None:
     begun.box.faults.propagation(reads=20)
     begun.box.faults.lose_reply("CreateRole")
     result = begun.apply()
     assert result.is_complete, told(result)
     begun.box.faults.clear()
-    assert begun.successes["CreateRole"] == WRITES["CreateRole"]
+    assert begun.successes["CreateRole"] == writes["CreateRole"]
     done_once(begun)
 
 

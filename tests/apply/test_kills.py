@@ -1,14 +1,15 @@
 """Killed anywhere, it converges: at every call, before and after it is carried out, and at every write of the state.
 
-A kill is an exception that nobody catches, from a chosen point. Then everything starts anew, with the same state folder
-and the same account: a bare apply, to which nobody says yes, has to end in the declared state. So nothing that was approved
-may be asked again, nothing made may be unowned, and nothing is made twice.
+A kill is an exception that nobody catches, from a chosen point. Then everything starts anew, with the same state
+folder and the same account: what had been begun is not asked about again, nothing made is unowned or made twice, and
+all ends as declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,6 @@ from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
 from tests.apply.house import House, Killed, told
 from tests.apply.street import done_once
-
-CALLS = 26
-STATE_WRITES = 20
 
 
 class Countdown:
@@ -59,7 +57,7 @@ def killed_at_call(house: House, number: int, *, after: bool) -> Iterator[None]:
 
 
 @contextmanager
-def killed_at_state_write(number: int, *, after: bool) -> Iterator[None]:
+def killed_at_state_write(_house: House, number: int, *, after: bool) -> Iterator[None]:
     """Kill what runs at the n-th write of the state, from 1."""
     countdown, write = Countdown(number, after=after), LocalStore.write
 
@@ -91,52 +89,69 @@ def converges(house: House) -> None:
     done_once(house)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(1, CALLS + 1, 5))
-def test_killed_at_a_call_it_converges(number: int, after: bool, begun: House) -> None:  # noqa: FBT001
-    with killed_at_call(begun, number, after=after):
+Kill = Callable[..., AbstractContextManager[None]]
+BOTH = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+KILLS = pytest.mark.parametrize("kill", [killed_at_call, killed_at_state_write])
+PARTS = 4
+
+
+@pytest.fixture(scope="session")
+def steps(built: House, writes: Counter[str], tmp_path_factory: pytest.TempPathFactory) -> dict[Kill, int]:
+    """How many calls and how many writes of the state there are to be killed at."""
+    house, stored, write = built.copy(tmp_path_factory.mktemp("counted")), list[State](), LocalStore.write
+
+    def counted(store: LocalStore, state: State) -> State:
+        stored.append(state)
+        return write(store, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "write", counted)
+        house.apply()
+    return {killed_at_call: writes.total(), killed_at_state_write: len(stored)}
+
+
+@BOTH
+@KILLS
+@pytest.mark.parametrize("part", range(3))
+def test_killed_it_converges(
+    part: int,
+    kill: Kill,
+    after: bool,  # noqa: FBT001
+    begun: House,
+    steps: dict[Kill, int],
+) -> None:
+    with kill(begun, 1 + part * steps[kill] // 3, after=after):
         begun.apply()
     converges(begun)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(1, CALLS + 1))
-def test_killed_at_any_call_it_converges(number: int, after: bool, begun: House) -> None:  # noqa: FBT001
-    with killed_at_call(begun, number, after=after):
-        begun.apply()
-    converges(begun)
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(1, STATE_WRITES + 1, 6))
-def test_killed_at_a_write_of_the_state_it_converges(number: int, after: bool, begun: House) -> None:  # noqa: FBT001
-    with killed_at_state_write(number, after=after):
-        begun.apply()
-    converges(begun)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", range(1, STATE_WRITES + 1))
-def test_killed_at_any_write_of_the_state_it_converges(number: int, after: bool, begun: House) -> None:  # noqa: FBT001
-    with killed_at_state_write(number, after=after):
-        begun.apply()
-    converges(begun)
+@BOTH
+@KILLS
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_anywhere_it_converges(
+    part: int,
+    kill: Kill,
+    after: bool,  # noqa: FBT001
+    copies: Callable[[], House],
+    steps: dict[Kill, int],
+) -> None:
+    for number in range(1 + part, steps[kill] + 1, PARTS):
+        house = copies()
+        with kill(house, number, after=after):
+            house.apply()
+        converges(house)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, CALLS + 1))
-def test_killed_twice_it_converges(number: int, begun: House) -> None:
-    with killed_at_call(begun, number, after=True):
-        begun.apply()
-    for place in (1, 1):
-        try:
-            with killed_at_call(begun, place, after=True):
-                begun.apply()
-        except pytest.fail.Exception:
-            break  # there was nothing left to be killed at
-    converges(begun)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_killed_again_and_again_it_converges(part: int, copies: Callable[[], House], steps: dict[Kill, int]) -> None:
+    for number in range(1 + part, steps[killed_at_call] - 1, PARTS):
+        house = copies()
+        for place in (number, 1, 1):
+            with killed_at_call(house, place, after=True):
+                house.apply()
+        converges(house)
 
 
 @pytest.mark.parametrize("number", [4, 9, 17])
@@ -153,18 +168,3 @@ def test_killed_and_the_state_lost_all_is_taken_over_as_it_is(number: int, begun
     assert result.is_complete, told(result)
     assert house.successes["CreateRole"] == 2
     done_once(house, but=left)
-
-
-def test_the_numbers_of_calls_and_writes_are_those_of_the_street(begun: House) -> None:
-    writes: list[State] = []
-    write = LocalStore.write
-
-    def counted(store: LocalStore, state: State) -> State:
-        writes.append(state)
-        return write(store, state)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LocalStore, "write", counted)
-        begun.apply()
-    assert begun.box.mutating_calls.total() == CALLS
-    assert len(writes) == STATE_WRITES

@@ -25,7 +25,8 @@ def is_mutating(action: str) -> bool:
 class JournalEntry:
     """One mutating call that was carried out, or refused: then `error` is its code.
 
-    `after` is the account as it was then: its tables can be read like the living ones.
+    `after` gives the account as it was then: its tables can be read like the living ones. It is put together
+    from the account's log when it is asked for, so a journal of many calls stays small.
     """
 
     call: str
@@ -34,7 +35,13 @@ class JournalEntry:
     params: Mapping[str, Any]
     error: str | None
     at: datetime
-    after: AccountState
+    state: AccountState
+    moment: int
+
+    @property
+    def after(self) -> AccountState:
+        """The account just after the call."""
+        return replace(self.state, tables=self.state.tables.before(self.moment))
 
     def to_json(self, *, with_state: bool = False) -> dict[str, Any]:
         """The entry; with the whole account after the call, as `files` saves it, if asked."""
@@ -79,7 +86,8 @@ class Books:
                     params=call.params,
                     error=error,
                     at=call.now,
-                    after=replace(call.account, tables=call.tables.copy()),
+                    state=call.account,
+                    moment=len(call.tables.log),
                 )
             )
 

@@ -1,7 +1,7 @@
 """What an account holds. Every entity is frozen: a change is a new value in the account's table.
 
-So the state of an account at any moment is a handful of shallow copies, which is how the
-journal can keep the state after each call of a long run for next to nothing. A trust policy is
+So a log of what was put and taken away gives the state of an account at any moment, for next to
+nothing. A trust policy is
 kept as IAM keeps it: users and roles in `Principal` are unique IDs (`AIDA...`, `AROA...`), and
 only reading turns them back into ARNs.
 """

@@ -2,12 +2,15 @@
 
 IAM holds names of one kind unique without regard to case, whatever their paths (IAM User Guide,
 reference_iam-quotas), keeps the spelling of the first, and finds an entity by either spelling.
+
+Every change is logged: entities are frozen, so the log shares them, costs next to nothing, and gives back the
+account as it was at any moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reconciler.sandbox.entities import (
     Group,
@@ -22,11 +25,22 @@ from reconciler.sandbox.errors import IamError
 
 E = TypeVar("E")
 
+Change = tuple[int, Any, bool]
+"""The number of a table, an entity, and whether it was put there or taken away."""
+
 
 class Table(Generic[E]):
-    """Entities of one kind, keyed by unique ID or ARN; `missing` and `taken` are IAM's sentences."""
+    """Entities of one kind, keyed by unique ID or ARN; `missing` and `taken` are IAM's sentences.
 
-    def __init__(self, *, key: Callable[[E], str], name: Callable[[E], str], missing: str, taken: str) -> None:
+    `number` is the table's place in the log.
+    """
+
+    number = 0
+
+    def __init__(
+        self, log: list[Change], *, key: Callable[[E], str], name: Callable[[E], str], missing: str, taken: str
+    ) -> None:
+        self._log = log
         self._missing = missing
         self._taken = taken
         self._key = key
@@ -81,75 +95,91 @@ class Table(Generic[E]):
             del self._names[self._name(before).lower()]
         self._entities[key] = entity
         self._names[self._name(entity).lower()] = key
+        self._log.append((self.number, entity, True))
 
     def remove(self, entity: E) -> None:
         """Take an entity out."""
         del self._entities[self._key(entity)]
         del self._names[self._name(entity).lower()]
-
-    def copy(self) -> Table[E]:
-        """The table as it is now; entities are frozen, so the copy is shallow and cheap."""
-        twin = Table(key=self._key, name=self._name, missing=self._missing, taken=self._taken)
-        twin._entities = self._entities.copy()
-        twin._names = self._names.copy()
-        return twin
+        self._log.append((self.number, entity, False))
 
 
 class Tables:
     """Everything that one account holds."""
 
     def __init__(self) -> None:
+        self.log: list[Change] = []
         self.users: Table[User] = Table(
+            self.log,
             key=lambda user: user.user_id,
             name=lambda user: user.name,
             missing="The user with name {name} cannot be found.",
             taken="User with name {name} already exists.",
         )
         self.groups: Table[Group] = Table(
+            self.log,
             key=lambda group: group.group_id,
             name=lambda group: group.name,
             missing="The group with name {name} cannot be found.",
             taken="Group with name {name} already exists.",
         )
         self.roles: Table[Role] = Table(
+            self.log,
             key=lambda role: role.role_id,
             name=lambda role: role.name,
             missing="The role with name {name} cannot be found.",
             taken="Role with name {name} already exists.",
         )
         self.policies: Table[ManagedPolicy] = Table(
+            self.log,
             key=lambda policy: policy.arn,
             name=lambda policy: policy.name,
             missing="Policy {name} was not found.",
             taken="A policy called {name} already exists. Duplicate names are not allowed.",
         )
         self.instance_profiles: Table[InstanceProfile] = Table(
+            self.log,
             key=lambda profile: profile.profile_id,
             name=lambda profile: profile.name,
             missing="Instance Profile {name} cannot be found.",
             taken="Instance Profile {name} already exists.",
         )
         self.oidc_providers: Table[OidcProvider] = Table(
+            self.log,
             key=lambda provider: provider.arn,
             name=lambda provider: provider.url,
             missing="OpenIDConnect Provider not found for arn {name}",
             taken="Provider with url https://{name} already exists.",
         )
         self.saml_providers: Table[SamlProvider] = Table(
+            self.log,
             key=lambda provider: provider.arn,
             name=lambda provider: provider.name,
             missing="Manifest not found for arn {name}",
             taken="Provider with name {name} already exists.",
         )
+        for number, table in enumerate(self._all):
+            table.number = number
 
-    def copy(self) -> Tables:
-        """The account as it is now, untouched by what comes later."""
-        twin = Tables.__new__(Tables)
-        twin.users = self.users.copy()
-        twin.groups = self.groups.copy()
-        twin.roles = self.roles.copy()
-        twin.policies = self.policies.copy()
-        twin.instance_profiles = self.instance_profiles.copy()
-        twin.oidc_providers = self.oidc_providers.copy()
-        twin.saml_providers = self.saml_providers.copy()
-        return twin
+    @property
+    def _all(self) -> list[Table[Any]]:
+        return [
+            self.users,
+            self.groups,
+            self.roles,
+            self.policies,
+            self.instance_profiles,
+            self.oidc_providers,
+            self.saml_providers,
+        ]
+
+    def before(self, moment: int) -> Tables:
+        """The account as it was when the log had so many entries."""
+        former = Tables()
+        tables = former._all
+        for number, entity, there in self.log[:moment]:
+            if there:
+                tables[number].put(entity)
+            else:
+                tables[number].remove(entity)
+        return former

@@ -6,11 +6,12 @@ another partition or account, an attachment that is named twice, the size of a t
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never, cast
 
 from reconciler.manifest.load import Document, Manifests, in_order
 from reconciler.manifest.names import Kind, Names, Resolver
@@ -128,13 +129,17 @@ def _resolver(documents: Iterable[Document], account: str, partition: str, livin
 
 @dataclass
 class _Declaring:
-    """Takes document after document into the account; `first` holds who had a name first, without regard to case."""
+    """Takes document after document into the account.
+
+    `first` holds who had a name first, without regard to case; `sound` the ARNs of policies that the account can use.
+    """
 
     names: Resolver
     objects: dict[str, Declaration] = field(default_factory=dict)
     removals: dict[str, Removal] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     first: dict[str, Document] = field(default_factory=dict)
+    sound: set[str] = field(default_factory=set)
 
     def take_all(self, documents: Iterable[Document]) -> None:
         """Take documents in; of two with one name the first counts, and the other is only looked at."""
@@ -208,9 +213,11 @@ class _Declaring:
     def _trust(self, document: Document, manifest: RoleManifest) -> PolicyDocument:
         written = document.policies.get("trust_policy")
         trust = written or PolicyDocument(Translator(self.names).document(manifest.trust or []))
-        shown = repr(trust.source)  # much cheaper than JSON, which is never twice as long
+        shown = marshal.dumps(
+            cast("dict[str, Any]", trust.source), 2
+        )  # much cheaper than JSON, which is never twice as long
         problems: list[Problem] = []
-        if shown.count("arn:") != shown.count(f"arn:{self.names.partition}:"):
+        if shown.count(b"arn:") != shown.count(f"arn:{self.names.partition}:".encode()):
             problems += self._foreign_principals(trust, manifest)
         if 2 * len(shown) > TRUST_SIZE and trust.size > TRUST_SIZE:
             problems.append(_trust_size_problem(trust, manifest))
@@ -227,12 +234,14 @@ class _Declaring:
                 yield from partition_problems(path, arn, self.names.partition)
 
     def _reference_problems(self, manifest: RoleManifest) -> Iterator[Problem]:
-        seen: dict[str, int] = {}
+        seen: set[str] = set()
         for index, policy in enumerate(manifest.managed_policies):
             path: Path = ("managed_policies", index)
             yield from self._policy_problems(path, policy)
-            if seen.setdefault(self.names.arn(Kind.POLICY, policy), index) != index:
+            arn = self.names.arn(Kind.POLICY, policy)
+            if arn in seen:
                 yield Problem(path, Code.RM112, f"{policy} is attached twice.", "Keep one of the two.")
+            seen.add(arn)
         if manifest.permissions_boundary not in {None, NO_BOUNDARY}:
             yield from self._policy_problems(("permissions_boundary",), str(manifest.permissions_boundary))
         for index, entry in enumerate(manifest.trust or []):
@@ -240,6 +249,8 @@ class _Declaring:
                 yield from self._entry_problems(("trust", index), entry)
 
     def _policy_problems(self, path: Path, policy: str) -> Iterator[Problem]:
+        if policy in self.sound:
+            return
         arn = parse_arn(policy) if ":" in policy else None
         if arn is None:
             yield from self._case_problems(path, Kind.POLICY, policy)
@@ -248,11 +259,14 @@ class _Declaring:
         elif arn.account not in {"aws", self.names.account} and self.names.account != NOWHERE:
             message = f"{policy} belongs to account {arn.account}; a role has policies of its own account or of AWS."
             yield Problem(path, Code.RM113, message)
+        else:
+            self.sound.add(policy)
 
     def _entry_problems(self, path: Path, entry: TrustEntry) -> Iterator[Problem]:
         for kind, values in ((Kind.USER, entry.user), (Kind.ROLE, entry.role)):
             for index, value in enumerate(values or []):
-                yield from self._case_problems((*path, kind.value, index), kind, value)
+                if ":" not in value:
+                    yield from self._case_problems((*path, kind.value, index), kind, value)
         if entry.saml is not None and self.names.partition not in SIGN_IN_PAGES:
             message = f"The sign-in page of partition {self.names.partition} is not known."
             yield Problem((*path, "saml"), Code.RM116, message, "Write the whole `statement` instead.")

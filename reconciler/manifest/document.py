@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from itertools import chain
 from typing import TypeAlias
 
@@ -163,6 +164,9 @@ def _effect_problem(statement: Mapping[str, Value]) -> Problem:
 
 def _one_of(statement: Mapping[str, Value], pair: tuple[str, str], judge: Judge) -> Iterator[Problem]:
     """Yield a problem unless exactly one of two elements is there, and names something; `judge` judges each text."""
+    only = statement.get(pair[0])
+    if isinstance(only, str) and pair[1] not in statement and judge(only) is None:
+        return
     found = [element for element in pair if element in statement]
     if len(found) > 1:
         yield refused((pair[1],), f"A statement has `{pair[0]}` or `{pair[1]}`, never both.", at_key=True)
@@ -187,6 +191,7 @@ def _text_problems(value: Value, path: Path, judge: Judge) -> Iterator[Problem]:
                 yield refused((*path, index), *wrong)
 
 
+@lru_cache(maxsize=4096)  # a few actions are in many policies
 def _not_an_action(action: str) -> Wrong | None:
     return None if ACTION.fullmatch(action) else (f'"{action}" is not an action: that is SERVICE:Action, or *.', None)
 
@@ -197,6 +202,7 @@ def _not_a_resource(resource: str) -> Wrong | None:
     return f'"{resource}" is not a resource: that is an ARN, or *.', None
 
 
+@lru_cache(maxsize=256)
 def _not_a_trust_action(action: str) -> Wrong | None:
     if action.lower() in TRUST_ACTIONS:
         return None

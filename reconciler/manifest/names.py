@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from reconciler.model.arn import iam_arn
 
@@ -42,7 +43,7 @@ class Names:
                 return self.policies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Resolver:
     """Names of one account to ARNs: `declared` wins over `living`."""
 
@@ -62,7 +63,12 @@ class Resolver:
         """Return the name that may have been meant: the same but for its case, where the name itself is nobody's."""
         if ":" in name:
             return None
-        declared, living = self.declared.of(kind), self.living.of(kind)
-        if name in declared or name in living:
+        if name in self.declared.of(kind) or name in self.living.of(kind):
             return None
-        return next((known for known in (*declared, *living) if known.lower() == name.lower()), None)
+        return self._caseless[kind].get(name.lower())
+
+    @cached_property
+    def _caseless(self) -> Mapping[Kind, Mapping[str, str]]:
+        return {
+            kind: {known.lower(): known for known in (*self.living.of(kind), *self.declared.of(kind))} for kind in Kind
+        }

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from reconciler.manifest.document import (
@@ -67,6 +68,9 @@ MAY_STAND_WITH: Mapping[str, frozenset[str]] = {
     "statement": frozenset(),
 }
 
+WITH = {head: company | {head} for head, company in MAY_STAND_WITH.items()}
+CHECKED_ELSEWHERE = HEADS | {"require_mfa", "survives_recreation", "audiences", "subjects"}  # or nothing to check
+
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
@@ -107,7 +111,8 @@ def _heads(entry: TrustEntry) -> list[str]:
     found = HEADS & entry.model_fields_set
     if len(found) > 1:
         found -= {"account"} if "permission_set" in found else frozenset()
-    return sorted(found)
+        return sorted(found)
+    return list(found)
 
 
 def entry_problems(entry: TrustEntry) -> Iterator[Problem]:
@@ -121,13 +126,16 @@ def entry_problems(entry: TrustEntry) -> Iterator[Problem]:
         message = f"A trust entry names one kind of principal, not {' and '.join(heads)}."
         yield Problem((heads[1],), Code.RM116, message, "Make an entry of each.", at_key=True)
     else:
-        yield from _company_problems(entry, heads[0])
-        yield from _head_problems(entry, heads[0])
-        yield from _modifier_problems(entry, heads[0])
+        head, given = heads[0], entry.model_fields_set
+        if not given <= WITH[head]:
+            yield from _company_problems(entry, head)
+        yield from _head_problems(entry, head)
+        if not given <= CHECKED_ELSEWHERE:
+            yield from _modifier_problems(entry, head)
 
 
 def _company_problems(entry: TrustEntry, head: str) -> Iterator[Problem]:
-    for key in sorted(entry.model_fields_set - MAY_STAND_WITH[head] - {head}):
+    for key in sorted(entry.model_fields_set - WITH[head]):
         fitting = [name for name, allowed in MAY_STAND_WITH.items() if key in allowed]
         remedy = "Write it in the statement itself." if head == "statement" else f"It goes with {', '.join(fitting)}."
         yield Problem((key,), Code.RM116, f"`{key}` does not go with `{head}`.", remedy, at_key=True)
@@ -177,10 +185,15 @@ def _named_problems(values: Iterable[str], kind: Kind) -> Iterator[Problem]:
         if value in seen:
             yield Problem(path, Code.RM112, f"{value} is named twice in this entry.")
         seen.add(value)
-        if ":" in value or UNIQUE_ID.fullmatch(value):
-            yield from named_principal_problems(path, kind, value)
-        else:
-            yield from name_problems(path, value, USER_NAME_LENGTH)
+        for problem in _name_problems(kind, value):
+            yield problem.below(*path)
+
+
+@lru_cache(maxsize=4096)  # a few principals are trusted by many roles
+def _name_problems(kind: Kind, value: str) -> tuple[Problem, ...]:
+    if ":" in value or UNIQUE_ID.fullmatch(value):
+        return tuple(named_principal_problems((), kind, value))
+    return tuple(name_problems((), value, USER_NAME_LENGTH))
 
 
 def _oidc_problems(entry: TrustEntry) -> Iterator[Problem]:

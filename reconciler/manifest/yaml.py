@@ -13,6 +13,7 @@ on every text that the fast one accepts; a property test holds them to it.
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections.abc import Iterator
 
@@ -64,8 +65,9 @@ PLAIN = bytes([0x0A, *range(0x20, 0x7F)]).replace(b"\\", b"")
 DANGEROUS = re.compile(rf"[\t{CONTROL}{UNSEEN}]|\r(?!\n)|\\[^\\\"/n]")
 SUSPICIOUS = re.compile(
     r"""
-    [ \n\r\[{,:](?<![^"'\]}\s]:)                    # where a token may begin; a colon, after what is quoted
-    (?=[&*!?<=>|%~NnTtFf+.0-9-])
+    [ \n\r\[{,:]                                   # where a token may begin; a colon, after what is quoted
+    (?=[&*!?<=>|%~NTF+.0-9]|-[-.\d]|true|false|null)
+    (?<![^"'\]}\s]:)
     (?: [&*!]                                      # anchors, aliases, tags
       | \?(?=[\s,\]}]|$)                           # explicit keys
       | <<
@@ -82,6 +84,7 @@ SUSPICIOUS = re.compile(
     """,
     re.VERBOSE,
 )
+MARSHALLED_NONE = marshal.dumps(None)
 START = re.compile(r"^---[ ]*\r?$", re.MULTILINE)
 NEXT = re.compile(r"---(?:\s|$)")
 CONTENT = re.compile(r"^[ ]*[^\s#]", re.MULTILINE)
@@ -112,9 +115,10 @@ def read_fast(text: str) -> list[tuple[Value, Mark]] | None:
         return None
     try:
         values = loads_all(text) if "---" in text else [loads(text)]
+        nothing = MARSHALLED_NONE in marshal.dumps(values)  # null, or a text that has the letter
     except ValueError:
         return None
-    if "None" in repr(values):  # null, or a text that has the word
+    if nothing and "None" in repr(values):  # null, or a text that has the word
         return None
     starts = list(_starts(text))
     return list(zip(values, starts, strict=True)) if len(starts) == len(values) else None

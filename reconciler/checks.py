@@ -51,7 +51,7 @@ def missing_principals(declaration: Declaration, world: World, coming: Coming) -
             continue
         if not world.index.reaches(entity):
             yield _out_of_reach(declaration, place, entity)
-        elif str(entity) not in world.index.id_by_arn or str(entity) in coming.gone:
+        elif str(entity) not in world.index.id_by_arn:
             yield _absent(declaration, place, entity, world, coming)
 
 
@@ -81,15 +81,11 @@ def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, worl
             place=_place(declaration, place),
             help=f"Write {now_named} in the manifest. IAM followed the rename, so nobody has lost access.",
         )
-    if arn in coming.gone:
-        message = f"{arn} is deleted by this plan, yet trusted here"
-    else:
-        message = f"{arn} does not exist, and IAM refuses a trust policy that names it"
     alike = [known for known in world.index.id_by_arn if known.casefold() == arn.casefold()]
     hint = f" Did you mean {alike[0]}? Case counts in ARNs." if alike else ""
     return Diagnostic(
         Code.RP204,
-        message,
+        f"{arn} does not exist, and IAM refuses a trust policy that names it",
         address=declaration.address,
         place=_place(declaration, place),
         help=f"Create it first, or take it out of the trust.{hint}",
@@ -108,6 +104,24 @@ def _needs_blocked(declaration: Declaration, address: str, place: Place) -> Diag
 
 def _place(declaration: Declaration, place: PrincipalInPlace) -> Place:
     return declaration.place_of(f"trust/{place.statement}")
+
+
+def trusted_by_declared(address: str, arn: str, world: World) -> Iterator[Diagnostic]:
+    """Yield an error, where that is written, if a declared role is to trust one that is about to go away."""
+    for declaration in world.desired.objects.values():
+        role = declaration.value
+        if not isinstance(role, Role) or role.arn == arn or arn.rpartition("/")[2] not in role.trust.text:
+            continue
+        for place in role.trust.principals():
+            if str(world.index.entity_of(parse_principal(place.key, place.value))) == arn:
+                yield Diagnostic(
+                    Code.RP204,
+                    f"{arn} cannot go away: {declaration.address} is declared to trust it",
+                    address=address,
+                    place=_place(declaration, place),
+                    help="Take it out of that trust, or keep it declared as it is.",
+                )
+                break
 
 
 def missing_policies(declaration: Declaration, world: World, coming: Coming) -> Iterator[Diagnostic]:
@@ -197,6 +211,18 @@ def too_large(declaration: Declaration, live: Role | ManagedPolicy | None, world
             yield from _over(
                 declaration, "policy", Code.RC303, "The policy has", policy.policy.size, quotas.managed_policy_size
             )
+            if live is not None and quotas.versions_per_policy <= 1:
+                yield _no_free_version(declaration)
+
+
+def _no_free_version(declaration: Declaration) -> Diagnostic:
+    return Diagnostic(
+        Code.RC307,
+        "The account keeps one version of a policy, and the default version cannot be deleted to make room",
+        address=declaration.address,
+        place=declaration.place_of("policy"),
+        help="Raise the quota `Versions per managed policy`.",
+    )
 
 
 def _beyond(role: Role, live: Role | ManagedPolicy | None, world: World, declaration: Declaration) -> Role:

@@ -33,7 +33,7 @@ from typing import Any, assert_never
 
 from reconciler.compare import Moved, compare, is_approved_creation, is_re_trusted, never_seen
 from reconciler.effects import permission_steps
-from reconciler.model.access import has_effect, narrowed
+from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.change import Action, Approval, Difference, Reason, Record
 from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
@@ -507,8 +507,14 @@ def _meanwhile(found: Moved, world: World) -> PolicyDocument | None:
     """
     if not found.approvals - {Approval.BROADEN} or Approval.ADOPT in found.approvals:
         return None
-    living = found.living
-    partial = narrowed(living, found.declared, partition=world.partition, resolve=world.index.resolve)
+    living, goal = found.living, found.declared
+    if not widens(goal, living, partition=world.partition, resolve=world.index.resolve):
+        return None
+    partial = _common(living, goal, world) or _common(goal, living, world)
     if partial is None:
         return closed_trust(world.partition, world.snapshot.account) if has_effect(living, "Allow") else None
     return None if partial.same_meaning(living, world.partition, world.index.resolve) else partial
+
+
+def _common(one: PolicyDocument, other: PolicyDocument, world: World) -> PolicyDocument | None:
+    return narrowed(one, other, partition=world.partition, resolve=world.index.resolve)

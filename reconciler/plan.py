@@ -266,6 +266,8 @@ def _of_draft(draft: Draft, world: World, coming: checks.Coming) -> Iterator[Dia
             yield from checks.missing_policies(draft.declaration, world, coming)
         if draft.creates or paths & {"trust", "managed_policies", "inline_policies", "policy"}:
             yield from checks.too_large(draft.declaration, None if draft.creates else draft.live, world)
+    if draft.live is not None and draft.live.arn in coming.gone and isinstance(draft.live, Role):
+        yield from checks.trusted_by_declared(draft.address, draft.live.arn, world)
     if draft.action is Action.REPLACE and draft.owned is not None and draft.owned.prevent_destroy:
         yield Diagnostic(
             Code.RC315,

@@ -28,7 +28,7 @@ from reconciler.sandbox import Account, Clock, Sandbox
 from reconciler.state import LocalStore, Owned, State
 
 ACCOUNT = "111122223333"
-START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+START = datetime(2126, 11, 24, 10, 0, tzinfo=UTC)  # credentials look at the real time, and must not have expired
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 
 

@@ -1,0 +1,262 @@
+"""What a person has to decide, and that no way around it leads to the same place."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reconciler.model.change import Action, Approval
+from tests.scenarios.house import House, allow, arn, change, done, findings, held, told, trusting
+
+UNDO = {Approval.UNDO_NARROWING}
+LISTS = arn("policy", "Lists")
+MANIFEST = """
+    kind: Role
+    name: deployer
+    trust:
+      - user: [alice, bob]
+    max_session_duration: 7200
+    managed_policies: [Lists]
+    permissions_boundary: none
+    inline_policies:
+      deploy:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Action: ["s3:PutObject", "s3:GetObject"], Resource: "*"}]
+    ---
+    kind: ManagedPolicy
+    name: Lists
+    policy:
+      Version: "2012-10-17"
+      Statement: [{Effect: Allow, Action: ["s3:ListBucket", "s3:GetObject"], Resource: "*"}]
+    """
+
+
+@pytest.fixture
+def applied(house: House) -> House:
+    """A house with a role of which everything can be narrowed."""
+    house.account.create_user("alice")
+    house.account.create_user("bob")
+    house.account.create_policy("Bound", allow("s3:*"))
+    house.write("deployer.yaml", MANIFEST)
+    house.settle()
+    house.pass_time()
+    return house
+
+
+def edit(house: House, before: str, after: str) -> None:
+    text = (house.manifests / "deployer.yaml").read_text()
+    assert before in text
+    house.write("deployer.yaml", text.replace(before, after))
+
+
+NARROWINGS: dict[str, Callable[[House], object]] = {
+    "a trusted user is taken out": lambda house: house.account.put_trust("deployer", trusting(arn("user", "bob"))),
+    "a condition is added": lambda house: house.account.put_trust(
+        "deployer",
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": [arn("user", "alice"), arn("user", "bob")]},
+                    "Action": "sts:AssumeRole",
+                    "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+                }
+            ],
+        },
+    ),
+    "everybody is denied": lambda house: house.account.put_trust(
+        "deployer", trusting(arn("user", "alice"), effect="Deny")
+    ),
+    "an action is taken out": lambda house: house.account.put_role_policy("deployer", "deploy", allow("s3:GetObject")),
+    "an inline policy is deleted": lambda house: house.account.delete_role_policy("deployer", "deploy"),
+    "a denial is put on": lambda house: house.account.put_role_policy(
+        "deployer",
+        "stop",
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]},
+    ),
+    "a policy is detached": lambda house: house.account.detach_role_policy("deployer", LISTS),
+    "AWS's denial is attached": lambda house: house.account.attach_role_policy(
+        "deployer", "arn:aws:iam::aws:policy/AWSDenyAll"
+    ),
+    "a boundary is put on": lambda house: house.account.put_boundary("deployer", arn("policy", "Bound")),
+    "sessions are made shorter": lambda house: house.account.update_role("deployer", max_session_duration=3600),
+    "a policy gets less": lambda house: house.account.create_policy_version(LISTS, allow("s3:ListBucket")),
+    "the role is deleted": lambda house: house.account.delete_role("deployer"),
+    "the policy is deleted": lambda house: house.account.delete_policy(LISTS),
+}
+
+
+@pytest.mark.parametrize("narrow", NARROWINGS.values(), ids=NARROWINGS.keys())
+def test_a_nights_apply_never_gives_back_what_somebody_took_away(
+    applied: House, narrow: Callable[[House], object]
+) -> None:
+    narrow(applied)
+    plan = applied.plan()
+    assert any(Approval.UNDO_NARROWING in one.approvals and one.held for one in plan.changes)
+    assert applied.drift().counted
+    applied.box.reset_calls()
+    for _ in range(2):
+        assert held(applied.apply())
+    assert not applied.box.mutating_calls
+    applied.settle()
+
+
+@pytest.mark.parametrize("narrow", NARROWINGS.values(), ids=NARROWINGS.keys())
+def test_a_change_of_the_manifest_is_no_way_around(applied: House, narrow: Callable[[House], object]) -> None:
+    narrow(applied)
+    edit(applied, "name: deployer", "name: deployer\ndescription: Deploys")
+    edit(applied, '"s3:PutObject", ', '"s3:PutObject", "s3:AbortMultipartUpload", ')
+    edit(applied, "[alice, bob]", "[alice]")
+    edit(applied, '"s3:ListBucket", "s3:GetObject"', '"s3:ListBucket", "s3:GetObject", "s3:ListAllMyBuckets"')
+    edit(applied, "7200", "5400")
+    for _ in range(3):
+        plan = applied.plan()
+        assert any(Approval.UNDO_NARROWING in one.approvals and one.held for one in plan.changes)
+        applied.apply()
+    applied.settle()
+
+
+def test_naming_the_decision_releases_it_and_nothing_else(applied: House) -> None:
+    applied.account.delete_role_policy("deployer", "deploy")
+    applied.account.detach_role_policy("deployer", LISTS)
+    applied.account.create_policy_version(LISTS, allow("s3:ListBucket"))
+    result = applied.apply(approve=((Approval.UNDO_NARROWING, "role/deployer"),))
+    assert held(result) == ["managed_policy/Lists"]
+    assert not held(applied.apply(approve=((Approval.UNDO_NARROWING, None),)))
+    applied.assert_at_rest()
+
+
+def test_what_somebody_swapped_is_taken_at_once_and_given_back_after_a_review(applied: House) -> None:
+    applied.account.create_user("mallory")
+    applied.account.put_trust("deployer", trusting(arn("user", "bob"), arn("user", "mallory")))
+    applied.account.put_role_policy("deployer", "deploy", allow("s3:*", "arn:aws:s3:::one"))
+    assert held(applied.apply()) == ["role/deployer"]
+    trust = str(applied.account.trust("deployer"))
+    assert ("mallory" in trust, "alice" in trust, "bob" in trust) == (False, False, True)
+    assert applied.owned("role/deployer").held == ("inline_policies/deploy", "trust")
+    assert told(applied.plan())["role/deployer"][2:] == (UNDO, True)
+    assert held(applied.apply()) == ["role/deployer"]
+    applied.settle()
+    assert applied.owned("role/deployer").held == ()
+
+
+def test_what_was_held_and_then_put_back_by_hand_is_done(applied: House) -> None:
+    applied.account.put_trust(
+        "deployer", trusting(arn("user", "bob"), arn("user", "alice"), f"{applied.account.account_id}")
+    )
+    applied.account.put_trust("deployer", trusting(arn("user", "bob")))
+    held(applied.apply())
+    applied.account.put_trust("deployer", trusting(arn("user", "bob"), arn("user", "alice")))
+    applied.apply()
+    applied.assert_at_rest()
+    assert applied.owned("role/deployer").held == ()
+
+
+def test_the_manifest_may_follow_what_was_done_by_hand(applied: House) -> None:
+    applied.account.put_trust("deployer", trusting(arn("user", "bob")))
+    held(applied.apply())
+    edit(applied, "[alice, bob]", "[bob]")
+    applied.box.reset_calls()
+    applied.apply()
+    assert not applied.box.mutating_calls
+    applied.assert_at_rest()
+
+
+def test_a_stranger_is_not_trusted_by_way_of_a_replacement(applied: House) -> None:
+    applied.account.recreate_user("alice")
+    edit(applied, "name: deployer", "name: deployer\npath: /ci/")
+    action, _, approvals, waits = told(applied.plan())["role/deployer"]
+    assert (action, waits) == (Action.REPLACE, True)
+    assert {Approval.RE_TRUST, Approval.DELETE} <= approvals
+    applied.box.reset_calls()
+    assert held(applied.apply()) == ["role/deployer"]
+    assert not applied.box.mutating_calls
+    applied.settle()
+
+
+def test_a_stranger_is_not_trusted_by_way_of_deleting_the_whole_role(applied: House) -> None:
+    applied.account.recreate_user("alice")
+    applied.account.delete_role("deployer")
+    approvals = told(applied.plan())["role/deployer"][2]
+    assert approvals == {Approval.RE_TRUST, Approval.UNDO_NARROWING}
+    assert held(applied.apply(approve=((Approval.UNDO_NARROWING, None),))) == ["role/deployer"]
+    applied.settle()
+
+
+def test_a_stranger_is_not_trusted_by_way_of_recreating_the_role(applied: House) -> None:
+    applied.account.recreate_user("alice")
+    applied.account.delete_role("deployer")
+    applied.account.create_role("deployer")
+    approvals = told(applied.plan())["role/deployer"][2]
+    assert approvals == {Approval.RE_TRUST, Approval.ADOPT}
+    assert held(applied.apply(approve=((Approval.ADOPT, None),))) == ["role/deployer"]
+    applied.settle()
+
+
+@pytest.mark.xfail(
+    strict=False, reason="what was held as broaden comes back as undo_narrowing: the state marks every held path"
+)
+def test_a_manifest_that_gives_more_passes_unless_that_is_held(applied: House) -> None:
+    edit(applied, '"s3:PutObject", ', '"s3:PutObject", "s3:DeleteObject", ')
+    assert told(applied.plan())["role/deployer"][2:] == ({Approval.BROADEN}, False)
+    applied.configure(approvals={"hold": ["broaden", "delete"]})
+    assert told(applied.plan())["role/deployer"][2:] == ({Approval.BROADEN}, True)
+    assert held(applied.apply()) == ["role/deployer"]
+    assert not held(applied.apply(approve=((Approval.BROADEN, None),)))
+    applied.assert_at_rest()
+
+
+def test_a_held_broadening_is_not_given_beside_a_held_re_trust(applied: House) -> None:
+    applied.configure(approvals={"hold": ["broaden"]})
+    applied.account.create_user("carol")
+    applied.account.recreate_user("alice")
+    edit(applied, "[alice, bob]", "[alice, bob, carol]")
+    assert told(applied.plan())["role/deployer"][2:] == ({Approval.BROADEN, Approval.RE_TRUST}, True)
+    held(applied.apply())
+    assert "carol" not in str(applied.account.trust("deployer"))
+    held(applied.apply(approve=((Approval.RE_TRUST, None),)))
+    assert "carol" not in str(applied.account.trust("deployer"))
+    applied.settle()
+
+
+def test_deleting_may_be_held(applied: House) -> None:
+    applied.configure(approvals={"hold": ["delete"]})
+    edit(applied, "name: deployer", "name: another")
+    assert told(applied.plan())["role/deployer"] == (Action.DELETE, "not_declared", {Approval.DELETE}, True)
+    result = applied.apply()
+    assert held(result) == ["role/deployer"]
+    assert "CreateRole role/another" in done(result)
+    applied.settle()
+
+
+def test_what_passes_may_be_said_in_the_configuration(applied: House) -> None:
+    applied.configure(approvals={"pass": ["undo_narrowing"]})
+    applied.account.delete_role_policy("deployer", "deploy")
+    assert not held(applied.apply())
+    applied.assert_at_rest()
+
+
+def test_a_document_that_is_not_understood_is_overwritten_after_a_review_only(applied: House) -> None:
+    applied.account.force_trust(
+        "deployer",
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "NotPrincipal": {"AWS": arn("user", "bob")}, "Action": "sts:AssumeRole"}],
+        },
+    )
+    plan = applied.plan()
+    assert Approval.ADOPT in change(plan, "role/deployer").approvals
+    applied.box.reset_calls()
+    assert held(applied.apply()) == ["role/deployer"]
+    assert not applied.box.mutating_calls
+    assert findings(applied.drift()) == [("changed_outside", "error", "role/deployer")]
+    applied.settle()
+
+
+def test_a_wider_and_a_narrower_path_are_told_apart(applied: House) -> None:
+    applied.account.put_role_policy("deployer", "more", allow("iam:*"))
+    applied.account.update_role("deployer", max_session_duration=3600)
+    assert held(applied.apply()) == ["role/deployer"]
+    assert "more" not in applied.account.state.tables.roles.get("deployer").inline
+    assert sorted(findings(applied.drift())) == [("changed_outside", "warning", "role/deployer")]
+    applied.settle()

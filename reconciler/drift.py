@@ -27,6 +27,8 @@ from reconciler.state import State
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
 
+FURTHER = " `reconciler drift --resolve cloudtrail` looks further."
+
 
 class Kind(StrEnum):
     """What kind of thing a finding is."""
@@ -142,8 +144,12 @@ def traced(report: DriftReport, resolved: Resolved) -> DriftReport:
 def _traced(found: Finding, resolved: Resolved) -> Finding:
     if found.kind is not Kind.ORPHANED_PRINCIPAL or found.principal_id is None:
         return found
-    told = resolved.told(found.principal_id)
-    return replace(found, message=f"{found.message} {told}", cloudtrail=resolved.traces.get(found.principal_id))
+    return replace(
+        found,
+        message=f"{found.message} {resolved.told(found.principal_id)}",
+        help=found.help and found.help.removesuffix(FURTHER),
+        cloudtrail=resolved.traces.get(found.principal_id),
+    )
 
 
 def with_hearsay(report: DriftReport, others: Sequence[State]) -> DriftReport:
@@ -205,7 +211,7 @@ def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: Wo
         address=role.address,
         managed=managed,
         message=f"{_consequence(dead, role)} {explain(dead, world.index)}.",
-        help=_remedy(dead, role, managed=managed),
+        help=_remedy(dead, role, managed=managed) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
         arn=role.arn,
         place=declaration.place_of("trust") if declaration else None,
         path="trust",

@@ -13,7 +13,7 @@ from reconciler.cli import main
 from reconciler.model.principal import Remembered
 from reconciler.sandbox import Sandbox
 from reconciler.state import Owned
-from tests.cloudtrail.conftest import OTHER, Watched, at
+from tests.cloudtrail.watched import OTHER, Watched, at
 from tests.scenarios.house import ACCOUNT, arn, trusting
 
 OLD, NEW, MINE = "AIDAALICE00000000001", "AIDAALICE00000000002", "AROARUNNER0000000001"

@@ -11,7 +11,7 @@ from reconciler.engine import AccountCompact
 from reconciler.model.diagnostic import Code, ReconcilerError, Severity
 from reconciler.model.principal import Remembered, Standing
 from reconciler.sandbox import Account
-from tests.cloudtrail.conftest import DAY, OTHER, Watched, at, orphan
+from tests.cloudtrail.watched import DAY, OTHER, Watched, at, orphan
 from tests.scenarios.house import ACCOUNT, arn, trusting
 
 ALICE = arn("user", "alice")

@@ -13,7 +13,7 @@ from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing
 from reconciler.state import LocalStore, State
 from reconciler.state.history import accounts_in, contradictions, ids_in, other_states
-from tests.cloudtrail.conftest import OTHER, Watched, at, orphan
+from tests.cloudtrail.watched import OTHER, Watched, at, orphan
 from tests.scenarios.house import ACCOUNT, arn, change, trusting
 
 PARTNER = arn("role", "partner", OTHER)

@@ -12,7 +12,7 @@ from reconciler.iam import Aws
 from reconciler.model.diagnostic import Code, ReconcilerError, Severity
 from reconciler.model.principal import Standing
 from reconciler.sandbox import Account
-from tests.cloudtrail.conftest import DAY, OTHER, Watched, at, orphan
+from tests.cloudtrail.watched import DAY, OTHER, Watched, at, orphan
 from tests.scenarios.house import ACCOUNT, arn, trusting
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def test_an_id_that_only_cloudtrail_knows_is_named_with_who_deleted_it(house: Wa
     house.account.create_role("deployer", trust=trusting(CI))
     house.pass_time(3600)
     eve(house).delete_role(RoleName="ci")
-    assert orphan(house.drift(record=False)).standing is Standing.UNKNOWN
+    unasked = orphan(house.drift(record=False))
+    assert unasked.standing is Standing.UNKNOWN
+    assert str(unasked.help).endswith("`reconciler drift --resolve cloudtrail` looks further.")
 
     found = orphan(house.ask())
 
@@ -209,6 +211,7 @@ def test_what_is_older_than_ninety_days_stays_unknown_and_is_said_to(house: Watc
     found = orphan(report)
     assert (found.standing, found.code, found.cloudtrail) == (Standing.UNKNOWN, Code.RP203, None)
     assert "CloudTrail of 111122223333 has nothing of it in the last 90 days." in found.message
+    assert "looks further" not in str(found.help)
     assert found.principal_id not in house.memory.ledger
     assert report.warnings == ()
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 
 from reconciler.bearing import Bearing, changes_in_place
 from reconciler.diff import Draft
@@ -161,7 +162,9 @@ def _near(draft: Draft, policies: Iterable[Draft]) -> list[Step]:
 def _called(draft: Draft, placing: _Placing) -> Called:
     """Return the calls of one object in their own order."""
     steps, notices = _steps_of(draft, placing)
-    return Called(steps=[_waiting_as_a_whole(step, draft) for step in steps], notices=notices)
+    phases = accumulate((step.phase for step in steps), max)  # a call comes no earlier than the one before it
+    placed = [replace(step, phase=phase) for step, phase in zip(steps, phases, strict=True)]
+    return Called(steps=[_waiting_as_a_whole(step, draft) for step in placed], notices=notices)
 
 
 def _steps_of(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
@@ -220,32 +223,52 @@ def _manner(draft: Draft, placing: _Placing) -> tuple[Manner, list[str]]:
     if (guarded and both > 1) or any(step.assumes is Effect.BOTH for step in leading):
         return Manner.CLOSED, []
     no_room = _no_room(draft, placing.world)
-    if (guarded or no_room) and _does_both(leading):
+    replaced = any(_is_replaced(step, placing) for step in draft.steps)
+    if (guarded and (replaced or _does_both(leading))) or (no_room and (guarded or leading)):
         return Manner.CLOSED, []
     effects = {step.effect for step in draft.steps}
     gives_and_takes = {Effect.WIDENS, Effect.NARROWS} <= effects or Effect.BOTH in effects
     why = [no_room] if no_room and gives_and_takes else []
-    if any(_is_replaced(step, placing) for step in draft.steps):
+    if replaced:
         why.append(_REPLACED.format(draft.move.role if draft.move else draft.address))
     return (Manner.TAKE_FIRST if guarded or no_room else Manner.GIVE_FIRST), why
 
 
 def _placed(step: Step, draft: Draft, manner: Manner, placing: _Placing) -> Step:
     """Return a permission call of a role with its phase."""
+    if _no_room(draft, placing.world):
+        return replace(step, phase=_by_size(step, draft))
+    if _is_replaced(step, placing):
+        return replace(step, phase=Phase.ATTACH if step.operation.call is Call.ATTACH_ROLE_POLICY else Phase.NARROW)
     if manner is Manner.TAKE_FIRST or (manner is Manner.CLOSED and draft.address in placing.guarded):
         return replace(step, phase=_STRICT[step.effect])
     if placing.bearing.leads_on(draft.address, step):
         return replace(step, phase=_STRICT[step.assumes])
     arn = step.operation.params.get("PolicyArn", "")
     moving = {one.effect for one in placing.bearing.moving_policy(arn)} - {Effect.NEUTRAL}
-    replaced = _is_replaced(step, placing)
     match step.operation.call:
-        case Call.ATTACH_ROLE_POLICY if replaced or moving - {Effect.WIDENS}:
+        case Call.ATTACH_ROLE_POLICY if moving - {Effect.WIDENS}:
             return replace(step, phase=Phase.ATTACH)
-        case Call.DETACH_ROLE_POLICY if replaced or moving - {Effect.NARROWS}:
+        case Call.DETACH_ROLE_POLICY if moving - {Effect.NARROWS}:
             return replace(step, phase=Phase.NARROW)
         case _:
             return replace(step, phase=_GIVE_FIRST[step.effect])
+
+
+def _by_size(step: Step, draft: Draft) -> Phase:
+    """Return the phase of a call where a quota leaves no room: what takes up less comes first."""
+    match step.operation.call:
+        case Call.DETACH_ROLE_POLICY | Call.DELETE_ROLE_POLICY:
+            return Phase.NARROW
+        case Call.ATTACH_ROLE_POLICY:
+            return Phase.WIDEN
+        case Call.PUT_ROLE_POLICY:
+            there = draft.live.inline_policies if isinstance(draft.live, Role) else {}
+            before = there.get(step.operation.params["PolicyName"])
+            size = PolicyDocument(step.operation.params["PolicyDocument"]).size
+            return Phase.NARROW if before is not None and size <= before.size else Phase.WIDEN
+        case _:
+            return _STRICT[step.effect]
 
 
 def _is_replaced(step: Step, placing: _Placing) -> bool:

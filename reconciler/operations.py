@@ -230,7 +230,7 @@ def _trust_around(
         case Effect.WIDENS | Effect.NEUTRAL:
             return [], [_final_trust(move)], []
         case Effect.BOTH if alone and gives and not takes and not move.late:
-            return [_final_trust(move, Phase.BOTH)], [], []
+            return [_final_trust(move, Phase.NARROW_TRUST)], [], []
         case _ if alone and not gives:
             return [], [_final_trust(move)], []
         case _:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import event, example, given
-from hypothesis import strategies as st
 
 from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.policy import PolicyDocument
@@ -25,12 +24,11 @@ from tests.model.documents import (
     edited,
     identity_documents,
     identity_statements,
+    randoms,
     respelled,
     trust_documents,
     trust_statements,
 )
-
-randoms = st.randoms(use_true_random=False)
 
 
 def document(*statements: Json, version: str = "2012-10-17") -> PolicyDocument:
@@ -283,7 +281,7 @@ def test_a_living_id_is_the_one_whose_arn_it_has() -> None:
     by_id = document(trusting("AROARUNNERRUNNERRUN22"))
 
     assert widens(document(trusting(RUNNER_ARN)), by_id)
-    assert not widens(document(trusting(RUNNER_ARN)), by_id, resolve=lambda value: RUNNER_ARN)
+    assert not widens(document(trusting(RUNNER_ARN)), by_id, resolve=lambda _: RUNNER_ARN)
 
 
 def test_a_document_that_is_not_understood_may_do_anything() -> None:

@@ -15,6 +15,7 @@ from tests.model.documents import (
     edited,
     identity_documents,
     identity_statements,
+    randoms,
     respelled,
     trust_documents,
     trust_statements,
@@ -47,7 +48,7 @@ def same(one: Any, other: Any) -> bool:
     return PolicyDocument(one).same_meaning(PolicyDocument(other))
 
 
-@given(any_document, st.randoms(use_true_random=False))
+@given(any_document, randoms)
 def test_a_document_and_any_respelling_of_it_are_equal(document: Json, random: Random) -> None:
     again = respelled(document, random)
 
@@ -56,7 +57,7 @@ def test_a_document_and_any_respelling_of_it_are_equal(document: Json, random: R
     assert PolicyDocument(document).digest() == PolicyDocument(again).digest()
 
 
-@given(any_document, any_statement, st.randoms(use_true_random=False))
+@given(any_document, any_statement, randoms)
 def test_equality_is_an_equivalence(document: Json, statement: Json, random: Random) -> None:
     crowd = [respelled(document, random), document, edited(document, random, statement)]
     crowd.append(respelled(crowd[-1], random))
@@ -70,14 +71,14 @@ def test_equality_is_an_equivalence(document: Json, statement: Json, random: Ran
                 assert not (same(one, other) and same(other, third)) or same(one, third)
 
 
-@given(trust_documents(), trust_statements(), st.randoms(use_true_random=False))
+@given(trust_documents(), trust_statements(), randoms)
 def test_equal_trust_policies_decide_every_request_alike(document: Json, statement: Json, random: Random) -> None:
     for other in (respelled(document, random), edited(document, random, statement)):
         if same(document, other):
             assert decisions(document, trust=True) == decisions(other, trust=True)
 
 
-@given(identity_documents(), identity_statements(), st.randoms(use_true_random=False))
+@given(identity_documents(), identity_statements(), randoms)
 def test_equal_identity_policies_decide_every_request_alike(document: Json, statement: Json, random: Random) -> None:
     for other in (respelled(document, random), edited(document, random, statement)):
         if same(document, other):

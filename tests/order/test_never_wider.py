@@ -8,20 +8,21 @@ from random import Random
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.change import Approval, Change, Operation
+from reconciler.model.change import Action, Approval, Change, Operation
 from reconciler.model.form import paths_of
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.role import Role
 from reconciler.plan import Plan, Policy, make_plan
 from reconciler.snapshot import Quotas
-from tests.order.worlds import Access, Account, Role, ManagedPolicy, situations, world
+from tests.model.documents import randoms
+from tests.order.worlds import ROOMY, Access, Account, situations, world
 
 Things = list[Role | ManagedPolicy]
-randoms = st.randoms(use_true_random=False)
 DEAR = settings(max_examples=settings().max_examples // 10 or 1)
-TIGHT = Quotas(attached_policies_per_role=1, inline_policies_size=150)
 
 
 def planned(
-    start: Things, goal: Things, *, held: frozenset[Approval] = frozenset(), quotas: Quotas = Quotas()
+    start: Things, goal: Things, *, held: frozenset[Approval] = frozenset(), quotas: Quotas = ROOMY
 ) -> tuple[Account, Plan]:
     known = world(start, goal, quotas)
     return Account.of(known), make_plan(known, policy=Policy(held=held))
@@ -44,7 +45,7 @@ def states_on_the_way(account: Account, calls: list[tuple[Change, Operation]]) -
 
 def stays_within(passed: list[Account], goal: Access) -> None:
     within = passed[0].access() | goal
-    for before, state in zip(passed, passed[1:], strict=False):
+    for state in passed[1:-1]:
         assert state.access() <= within, sorted(state.access() - within)
 
 
@@ -73,3 +74,73 @@ def test_the_way_ends_where_the_manifests_say(start: Things, goal: Things, rando
         for address, value in declared.items():
             wanted = paths_of(value)
             assert passed[-1].objects[address].keys() == wanted.keys()
+
+
+@DEAR
+@given(situations(), situations(), randoms)
+def test_a_plan_of_which_calls_fail_stays_within_start_and_goal(start: Things, goal: Things, random: Random) -> None:
+    account, plan = planned(start, goal)
+    calls = in_some_order(plan, random)
+    full = states_on_the_way(account.copy(), calls)[-1].access()
+    failing = random.choice([0.1, 0.3])
+    done = tried(calls, lambda _: random.random() >= failing)
+
+    stays_within(states_on_the_way(account, done), full)
+
+
+def tried(
+    calls: list[tuple[Change, Operation]], succeeds: Callable[[Operation], bool]
+) -> list[tuple[Change, Operation]]:
+    """The calls that succeed: what comes later on the same object, or needs it, is not tried after a failure."""
+    failed: dict[str, int] = {}
+    done = []
+    for change, operation in calls:
+        behind = [failed[address] for address in (change.address, *change.needs) if address in failed]
+        if any(stage < operation.stage for stage in behind) or not succeeds(operation):
+            failed.setdefault(change.address, operation.stage)
+        else:
+            done.append((change, operation))
+    return done
+
+
+@DEAR
+@given(situations(), situations(), st.sets(st.sampled_from(Approval)), randoms)
+def test_a_plan_of_which_parts_are_held_stays_within_start_and_goal(
+    start: Things, goal: Things, held: set[Approval], random: Random
+) -> None:
+    account, plan = planned(start, goal, held=frozenset(held))
+    calls = in_some_order(plan, random)
+    full = states_on_the_way(account.copy(), calls)[-1].access()
+
+    stays_within(states_on_the_way(account, [call for call in calls if not call[1].held]), full)
+
+
+@DEAR
+@given(situations(guards=False), situations(guards=False), randoms)
+def test_nobody_loses_what_he_keeps_or_the_plan_says_so(start: Things, goal: Things, random: Random) -> None:
+    account, plan = planned(start, goal)
+    passed = states_on_the_way(account, in_some_order(plan, random))
+    told = any(change.notices or change.action in {Action.REPLACE, Action.DELETE} for change in plan.changes)
+    keeps = passed[0].access() & passed[-1].access()
+
+    event(f"told: {told}")
+    for state in passed:
+        assert told or keeps <= state.access(), sorted(keeps - state.access())
+
+
+@DEAR
+@given(situations(), situations(), randoms)
+def test_quotas_hold_on_the_way(start: Things, goal: Things, random: Random) -> None:
+    account, plan = planned(start, goal, quotas=no_more_than(*start, *goal))
+    passed = states_on_the_way(account, in_some_order(plan, random))
+
+    stays_within(passed, passed[-1].access())
+
+
+def no_more_than(*things: Role | ManagedPolicy) -> Quotas:
+    """Quotas that leave room for the ends of the way, and for nothing besides."""
+    roles = [thing for thing in things if isinstance(thing, Role)]
+    return Quotas(
+        attached_policies_per_role=max(len(role.managed_policies) for role in roles),
+        inline_policies_size=max(sum(held.size for held in role.inline_policies.values()) for role in roles),
+    )

@@ -41,6 +41,7 @@ Objects: TypeAlias = Mapping[str, Role | ManagedPolicy]
 Access: TypeAlias = frozenset[tuple[str, str, str]]
 
 OWN, OTHER = "111122223333", "123456789012"
+ROOMY = Quotas()
 NOW = "2026-11-25T00:00:00Z"
 ALICE_ARN, BOB_ARN = f"arn:aws:iam::{OWN}:user/alice", f"arn:aws:iam::{OWN}:user/bob"
 STRANGER_ARN = f"arn:aws:iam::{OTHER}:user/carol"
@@ -99,9 +100,7 @@ def policy(name: str, *statements: Json, **rest: Any) -> ManagedPolicy:
 # --- from here to there -------------------------------------------------------------------------------------
 
 
-def world(
-    start: Iterable[Role | ManagedPolicy], goal: Iterable[Role | ManagedPolicy], quotas: Quotas = Quotas()
-) -> World:
+def world(start: Iterable[Role | ManagedPolicy], goal: Iterable[Role | ManagedPolicy], quotas: Quotas = ROOMY) -> World:
     """All of the start made here and owned, all of the goal declared."""
     live = {value.address: value for value in _living(list(start))}
     roles = {value.name: value for value in live.values() if isinstance(value, Role)}
@@ -172,10 +171,11 @@ class Account:
     bound: dict[str, dict[str, int]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     count: int = 0
+    quotas: Quotas = ROOMY
 
     @classmethod
     def of(cls, world: World) -> Account:
-        account = cls()
+        account = cls(quotas=world.snapshot.quotas)
         for address, value in world.live.items():
             account._enter(address, value.arn, paths_of(value))
             account.versions[value.arn] = len(value.versions) if isinstance(value, ManagedPolicy) else 0
@@ -184,8 +184,13 @@ class Account:
         return account
 
     def copy(self) -> Account:
-        return Account(
-            dict(self.objects), dict(self.arns), dict(self.born), dict(self.bound), dict(self.versions), self.count
+        return replace(
+            self,
+            objects=dict(self.objects),
+            arns=dict(self.arns),
+            born=dict(self.born),
+            bound=dict(self.bound),
+            versions=dict(self.versions),
         )
 
     def _enter(self, address: str, arn: str, paths: Paths) -> None:
@@ -228,16 +233,32 @@ class Account:
         for place in PolicyDocument(trust).principals():
             missing = ":role/" in place.value and place.value not in self.arns
             assert not missing, f"{call} {address}: no {place.value}"
-        if call is Call.DELETE_ROLE:
-            left = self.objects[address]
-            assert not left["managed_policies"] and not any(path.startswith(INLINE) for path in left)
-        if call is Call.DELETE_POLICY:
-            arn = params["PolicyArn"]
-            assert self.versions[arn] == 1
-            for paths in self.objects.values():
-                assert arn not in paths.get("managed_policies", ()) and arn != paths.get("permissions_boundary")
-        if call is Call.CREATE_POLICY_VERSION:
-            assert self.versions[params["PolicyArn"]] < 5
+        if call in {Call.DELETE_ROLE, Call.DELETE_POLICY}:
+            self._check_that_nothing_is_left(address, params.get("PolicyArn", ""))
+        self._check_quotas(address, operation)
+
+    def _check_that_nothing_is_left(self, address: str, policy: str) -> None:
+        left = self.objects[address]
+        assert not left.get("managed_policies")
+        assert not any(path.startswith(INLINE) for path in left)
+        assert self.versions.get(policy, 1) <= 1
+        for paths in self.objects.values():
+            assert policy not in [*paths.get("managed_policies", ()), paths.get("permissions_boundary")]
+
+    def _check_quotas(self, address: str, operation: Operation) -> None:
+        params, held = operation.params, self.objects.get(address, {})
+        match operation.call:
+            case Call.ATTACH_ROLE_POLICY:
+                attached = {*held["managed_policies"], params["PolicyArn"]}
+                assert len(attached) <= self.quotas.attached_policies_per_role
+            case Call.PUT_ROLE_POLICY:
+                inline = {path: found.size for path, found in held.items() if path.startswith(INLINE)}
+                inline[f"{INLINE}{params['PolicyName']}"] = PolicyDocument(params["PolicyDocument"]).size
+                assert sum(inline.values()) <= self.quotas.inline_policies_size
+            case Call.CREATE_POLICY_VERSION:
+                assert self.versions[params["PolicyArn"]] < self.quotas.versions_per_policy
+            case _:
+                pass
 
     # who can do what
 

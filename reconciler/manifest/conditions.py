@@ -23,6 +23,7 @@ OPERATORS = frozenset({"Null", *_PLAIN, *(f"{name}IfExists" for name in _PLAIN)}
 SETS = ("ForAllValues", "ForAnyValue")
 NUMERIC = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 TRUTH = ("true", "false")
+MEANT = {"yes": 'Write "true".', "on": 'Write "true".', "no": 'Write "false".', "off": 'Write "false".'}
 
 
 def condition_problems(block: Value) -> Iterator[Problem]:
@@ -34,7 +35,9 @@ def condition_problems(block: Value) -> Iterator[Problem]:
         if plain_operator(operator) is None:
             yield _unknown_operator(operator)
         elif not isinstance(keys, Mapping):
-            yield _refused(("Condition", operator), f"{operator} has condition keys, not {describe(keys)}.")
+            yield _refused(
+                ("Condition", operator), f"{operator} has condition keys, not {describe(keys)}.", "Write {KEY: VALUE}."
+            )
         else:
             yield from _keys_problems(operator, keys)
 
@@ -64,7 +67,7 @@ def _keys_problems(operator: str, keys: Mapping[str, Value]) -> Iterator[Problem
             if not isinstance(item, str | int):
                 yield _refused(at, f"A condition compares with text, not with {describe(item)}.")
             elif wrong := _wrong_value(operator, text_of(item)):
-                yield _refused(at, wrong)
+                yield _refused(at, wrong, MEANT.get(text_of(item).lower()))
 
 
 def _wrong_value(operator: str, value: str) -> str | None:

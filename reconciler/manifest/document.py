@@ -37,8 +37,13 @@ ELEMENTS = (
 )  # fmt: skip
 TOP_ELEMENTS = {Use.TRUST: ("Version", "Id", "Statement"), Use.IDENTITY: ("Version", "Statement")}
 FORBIDDEN = {Use.TRUST: ("Resource", "NotResource"), Use.IDENTITY: ("Principal", "NotPrincipal")}
+INSTEAD = {
+    Use.TRUST: "Leave it out: what is assumed is the role itself.",
+    Use.IDENTITY: "Leave it out: the policy is for whoever it is attached to; `trust` says who may assume a role.",
+}
 EFFECTS = ("Allow", "Deny")
 ALLOWED = {use: frozenset(ELEMENTS) - set(FORBIDDEN[use]) for use in Use}
+WHOLE = f'Write {{Version: "{NEW_VERSION}", Statement: [...]}}, with this inside of the brackets.'
 SID = re.compile(r"[A-Za-z0-9]*")
 ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 NOT_TAKEN = re.compile(r"[^\t\n\r\x20-\xff]")
@@ -62,6 +67,10 @@ def document_problems(document: PolicyDocument, use: Use) -> Iterator[Problem]:
     source = document.source
     if not isinstance(source, Mapping):
         return
+    if "Effect" in source and "Statement" not in source:
+        yield refused((), "This is a statement, not yet a document.", WHOLE)
+        yield from statement_problems(source, use)
+        return
     yield from _top_problems(source, use)
     yield from _statements_problems(source.get("Statement"), use)
 
@@ -79,13 +88,10 @@ def _top_problems(source: Mapping[str, Value], use: Use) -> Iterator[Problem]:
     if version == NEW_VERSION or (version == OLD_VERSION and use is Use.TRUST):
         return
     at = ("Version",) if "Version" in source else ()
+    message = f'`Version` is "{NEW_VERSION}", the version of the policy language, never a date of one\'s own.'
     if version == OLD_VERSION:
-        yield refused(at, f'{use.value.capitalize()} has `Version: "{NEW_VERSION}"`.')
-    else:
-        yield refused(
-            at,
-            f'`Version` is "{NEW_VERSION}", the version of the policy language, never a date of one\'s own.',
-        )
+        message = f'{use.value.capitalize()} has `Version: "{NEW_VERSION}"`.'
+    yield refused(at, message, f'Write Version: "{NEW_VERSION}".')
 
 
 def unknown_element(key: str, known: tuple[str, ...], where: str) -> Problem:
@@ -133,7 +139,7 @@ def statement_problems(statement: Mapping[str, Value], use: Use) -> Iterator[Pro
         yield _effect_problem(statement)
     sid = statement.get("Sid", "")
     if not isinstance(sid, str) or not SID.fullmatch(sid):
-        yield refused(("Sid",), "A Sid has letters and digits only.")
+        yield sid_problem(("Sid",), sid)
     if use is Use.IDENTITY:
         yield from _one_of(statement, ("Action", "NotAction"), _not_an_action)
         yield from _one_of(statement, ("Resource", "NotResource"), _not_a_resource)
@@ -145,12 +151,18 @@ def statement_problems(statement: Mapping[str, Value], use: Use) -> Iterator[Pro
         yield from condition_problems(statement["Condition"])
 
 
+def sid_problem(path: Path, sid: Value) -> Problem:
+    """Return what to say of something that is not a Sid."""
+    letters = re.sub(r"[^A-Za-z0-9]", "", sid.title() if " " in sid else sid) if isinstance(sid, str) else ""
+    return refused(path, "A Sid has letters and digits only.", f"Write {letters}." if letters else None)
+
+
 def _element_problems(statement: Mapping[str, Value], use: Use) -> Iterator[Problem]:
     for key in statement:
         if key not in ELEMENTS:
             yield unknown_element(key, ELEMENTS, "a statement")
         elif key in FORBIDDEN[use]:
-            yield refused((key,), f"{use.value.capitalize()} has no `{key}`.", at_key=True)
+            yield refused((key,), f"{use.value.capitalize()} has no `{key}`.", INSTEAD[use], at_key=True)
 
 
 def _effect_problem(statement: Mapping[str, Value]) -> Problem:
@@ -193,13 +205,17 @@ def _text_problems(value: Value, path: Path, judge: Judge) -> Iterator[Problem]:
 
 @lru_cache(maxsize=4096)  # a few actions are in many policies
 def _not_an_action(action: str) -> Wrong | None:
-    return None if ACTION.fullmatch(action) else (f'"{action}" is not an action: that is SERVICE:Action, or *.', None)
+    return (
+        None
+        if ACTION.fullmatch(action)
+        else (f'"{action}" is not an action: that is SERVICE:Action, or *.', "Write it like s3:ListBucket or s3:Get*.")
+    )
 
 
 def _not_a_resource(resource: str) -> Wrong | None:
     if resource.startswith(("arn:", "*", "?", "${")):
         return None
-    return f'"{resource}" is not a resource: that is an ARN, or *.', None
+    return f'"{resource}" is not a resource: that is an ARN, or *.', "Write it like arn:aws:s3:::example_bucket."
 
 
 @lru_cache(maxsize=256)

@@ -15,6 +15,8 @@ from reconciler.manifest.reading import (
     CONTROL,
     DEEPEST_NESTING,
     HIDDEN,
+    MOST_FAULTS,
+    UNKNOWN,
     UNSEEN,
     Cursor,
     Fault,
@@ -26,6 +28,7 @@ from reconciler.manifest.reading import (
     Value,
     hidden_fault,
     hidden_faults,
+    made_visible,
     number,
 )
 from reconciler.model.diagnostic import Code
@@ -59,9 +62,9 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def read_exactly(text: str) -> Reading:
     """Return the one document of a text with the mark of every key and value, and what is wrong with it."""
     faults = hidden_faults(text)
-    if faults:
+    if len(faults) == MOST_FAULTS:
         return Reading([], faults)
-    reader = _Reader(text)
+    reader = _Reader(made_visible(text) if faults else text, faults)
     documents: list[Located] = []
     try:
         documents.append(reader.document())
@@ -73,8 +76,8 @@ def read_exactly(text: str) -> Reading:
 class _Reader:
     """Goes through the text once, by the grammar of RFC 8259."""
 
-    def __init__(self, text: str) -> None:
-        self.faults: list[Fault] = []
+    def __init__(self, text: str, faults: list[Fault]) -> None:
+        self.faults = faults
         self._text = text
         self._at = 0
         self._cursor = Cursor(text)
@@ -169,6 +172,7 @@ class _Reader:
             self._stop(error.msg[:1].lower() + error.msg[1:])
         if found := HIDDEN.search(text):
             self.faults.append(hidden_fault(found, mark))
+        if found or (self.faults and UNKNOWN in text):
             self._gaps.add((*path, text) if as_key else path)
         return text
 

@@ -143,6 +143,7 @@ def load_manifests(folder: FilePath, *, base: FilePath | None = None) -> Manifes
     if not loading.unread and not any(found.is_error for found in loading.diagnostics):
         loading.diagnostics.append(_nothing_found(folder))
     _validate(loading)
+    assert not loading.flawed or any(found.is_error for found in loading.diagnostics)  # noqa: S101  never lost unsaid
     loading.diagnostics.sort(key=in_order)
     documents, flawed = (
         sorted(found, key=lambda document: document.position) for found in (loading.documents, loading.flawed)

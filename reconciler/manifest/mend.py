@@ -203,7 +203,8 @@ class _Mending:
         in_entry = len(path) > 1
         known = (TrustEntry if in_entry else MODELS[self.kind]).model_fields
         meant = None if key in LATER_KEYS else _meant(key, known, ENTRY_WORDS if in_entry else WORDS[self.kind])
-        self._blame(_unknown_key(key, path, meant, known, self.kind))
+        if path not in self.gaps:
+            self._blame(_unknown_key(key, path, meant, known, self.kind))
         value = above.pop(key)
         if meant is not None and meant not in above:
             above[meant] = value
@@ -251,7 +252,9 @@ def _unknown_key(key: str, path: Path, meant: str | None, known: Iterable[str], 
     in_entry = len(path) > 1
     where = "a trust entry" if in_entry else f"kind {kind}"
     remedy = f"Did you mean {meant}?" if meant else f"The keys are {', '.join(known)}."
-    if in_entry:
+    if key.startswith("-"):
+        remedy = "Put a space after the dash."
+    elif in_entry:
         remedy = ENTRY_REMEDIES.get(key.lower(), remedy)
     return Problem(path, Code.RM107, f"`{key}` is not a key of {where}.", remedy, at_key=True)
 

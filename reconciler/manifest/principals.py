@@ -13,7 +13,7 @@ from typing import assert_never
 from reconciler.manifest.conditions import plain_operator
 from reconciler.manifest.document import refused, texts
 from reconciler.manifest.reading import Path, Problem, Value
-from reconciler.manifest.rules import NAME
+from reconciler.manifest.slips import NAME, principal_remedy
 from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.diagnostic import Code, Severity
@@ -263,4 +263,4 @@ def named_principal_problems(path: Path, kind: str, value: str) -> Iterator[Prob
         case Malformed(_, why) if parse_arn(value) is None or "wildcard" in why or "account" in why:
             yield Problem(path, Code.RP209, f'"{value}" is not a principal: {why}.', _remedy(why))
         case _:
-            yield Problem(path, Code.RM115, f"{value} is not the ARN of a {kind}.")
+            yield Problem(path, Code.RM115, f"{value} is not the ARN of a {kind}.", principal_remedy(value))

@@ -23,6 +23,7 @@ DEEPEST_NESTING = 128
 MOST_HIDDEN = MOST_FAULTS = 20  # of a text that is no text there would be no end
 
 MERGED = "<<"
+UNKNOWN = "\ufffd"
 
 CANONICAL_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 
@@ -155,6 +156,11 @@ class Cursor:
             self._line_start = self._text.rfind("\n", self._at, index) + 1
         self._at = index
         return Mark(self._line, index - self._line_start + 1)
+
+
+def made_visible(text: str) -> str:
+    """Return a text of the same length with `UNKNOWN` for every hidden character, so that the rest can be read."""
+    return HIDDEN.sub(UNKNOWN, text)
 
 
 def hidden_faults(text: str) -> list[Fault]:

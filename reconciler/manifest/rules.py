@@ -17,12 +17,12 @@ from reconciler.manifest.schema import (
     RemovedManifest,
     RoleManifest,
 )
+from reconciler.manifest.slips import NAME, account_remedy, name_remedy
 from reconciler.manifest.wording import did_you_mean
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.role import RESERVED_PATH, SERVICE_LINKED_PATH
 
-NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 PATH = re.compile(r"/|/[\x21-\x7e]+/")
 ROLE_DESCRIPTION = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
 TAG = re.compile(r"[\w \t.:/=+\-@]*")
@@ -36,6 +36,7 @@ TAG_VALUE_LENGTH = 256
 TAGS = 50
 SHORTEST_SESSION = 3600
 LONGEST_SESSION = 43200
+HOURS = 12  # a number up to this was meant in hours
 
 NO_BOUNDARY = "none"
 REMOVABLE = ("role", "managed_policy")
@@ -66,7 +67,8 @@ def _role_problems(role: RoleManifest) -> Iterator[Problem]:
     yield from _description_problems(role.description)
     if not SHORTEST_SESSION <= role.max_session_duration <= LONGEST_SESSION:
         message = f"`max_session_duration` is between {SHORTEST_SESSION} and {LONGEST_SESSION} seconds."
-        yield Problem(("max_session_duration",), Code.RM111, message)
+        remedy = f"12 hours are {LONGEST_SESSION}." if role.max_session_duration <= HOURS else None
+        yield Problem(("max_session_duration",), Code.RM111, message, remedy)
     for name in role.inline_policies:
         yield from name_problems(("inline_policies", name), name, POLICY_NAME_LENGTH, at_key=True)
     for index, policy in enumerate(role.managed_policies):
@@ -85,7 +87,7 @@ def name_problems(path: Path, name: str, longest: int, *, at_key: bool = False) 
     """Yield what is wrong with a name: 1 to `longest` characters, letters, digits and `+=,.@_-`."""
     if not NAME.fullmatch(name):
         message = f'"{name}" is not a name: IAM takes letters, digits and +=,.@_- only.'
-        yield Problem(path, Code.RM111, message, at_key=at_key)
+        yield Problem(path, Code.RM111, message, name_remedy(name), at_key=at_key)
     elif len(name) > longest:
         message = f"A name of {len(name)} characters is too long: IAM takes up to {longest}."
         yield Problem(path, Code.RM111, message, at_key=at_key)
@@ -152,7 +154,9 @@ def _tag_problems(key: str, value: str) -> Iterator[Problem]:
 
 def account_problem(path: Path, account: str) -> Problem:
     """Return what to say of something that is not an account ID."""
-    return Problem(path, Code.RM113, f'"{account}" is not an account ID: that is twelve digits.')
+    return Problem(
+        path, Code.RM113, f'"{account}" is not an account ID: that is twelve digits.', account_remedy(account)
+    )
 
 
 def policy_reference_problems(path: Path, policy: str) -> Iterator[Problem]:
@@ -180,6 +184,8 @@ def _policy_arn_remedy(policy: str) -> str:
     if arn is not None and arn.service == "iam" and arn.kind == "role":
         as_policy = f"arn:{arn.partition}:iam::{arn.account}:policy{arn.path}{arn.name}"
         return f"This is a role's ARN. A policy's is {as_policy}; the name alone, {arn.name}, does as well."
+    if ":" not in policy:
+        return f"Name the whole ARN; one of AWS's own is arn:aws:iam::aws:policy/{policy.lstrip('/')}."
     return "A policy's ARN is arn:aws:iam::ACCOUNT:policy/NAME; the name alone does as well."
 
 

@@ -6,10 +6,15 @@ them at first. `WORDS` and `ENTRY_WORDS` say which key is meant, as plainly as i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from reconciler.manifest.reading import Path, Value
 from reconciler.model.arn import is_account_id, parse_arn
+
+NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
+ACCOUNT_DIGITS = 12
+SHORTEST_ACCOUNT = 9  # of an account ID whose zeros were lost; with fewer digits it is something else
 
 KIND_WORDS: Mapping[str, str] = {
     "aws_iam_role": "Role",
@@ -151,3 +156,36 @@ def entries_for(text: str) -> tuple[str, ...]:
     if arn is not None and arn.kind in {"user", "role"}:
         return (f'{{{arn.kind}: "{text}"}}',)
     return f"{{user: {text}}}", f"{{role: {text}}}"
+
+
+def account_remedy(text: str) -> str | None:
+    """Return the account ID that something else may have meant."""
+    arn = parse_arn(text)
+    digits = arn.account if arn is not None else text.replace("-", "").replace(" ", "")
+    if is_account_id(digits):
+        return f'Write "{digits}".'
+    if digits.isdecimal() and SHORTEST_ACCOUNT <= len(digits) < ACCOUNT_DIGITS:
+        return f'Write "{digits.zfill(ACCOUNT_DIGITS)}", if zeros before it were lost.'
+    return None
+
+
+def name_remedy(text: str) -> str | None:
+    """Return the name that something else may have meant: that of its ARN, or without its spaces."""
+    arn = parse_arn(text)
+    if arn is not None and NAME.fullmatch(arn.name):
+        return f"Write the name alone: {arn.name}."
+    dashed = "-".join(text.split())
+    return f"Write {dashed}, for instance." if NAME.fullmatch(dashed) else None
+
+
+def principal_remedy(text: str) -> str | None:
+    """Return the trust entry for an ARN of another kind than the one that is asked for."""
+    arn = parse_arn(text)
+    if arn is None:
+        return None
+    if arn.service == "sts" and arn.kind == "assumed-role":
+        role = arn.resource.split("/")[1]
+        return f'A session has no entry of its own; its role is "arn:{arn.partition}:iam::{arn.account}:role/{role}".'
+    if arn.resource != "root" and arn.kind not in {"user", "role"}:
+        return None
+    return f"Write {entries_for(text)[0]}."

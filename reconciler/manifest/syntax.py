@@ -38,7 +38,12 @@ _SLIPS = (
     ),
     _Slip("scanning an anchor", "A bare & begins an anchor in YAML, which this is not.", _QUOTED, at_beginning=True),
     _Slip("tab character", "A tab stands where YAML wants spaces.", "Replace it with spaces."),
-    _Slip("scanning a simple key", "A colon is missing after this key.", "Write KEY: VALUE.", at_beginning=True),
+    _Slip(
+        "scanning a simple key",
+        "A colon is missing after this key.",
+        "Write KEY: VALUE, with a space after the colon.",
+        at_beginning=True,
+    ),
     _Slip("cannot start any token", "A text does not begin with this character in YAML.", _QUOTED),
     _Slip(
         "quoted scalar found unexpected",
@@ -48,11 +53,20 @@ _SLIPS = (
     ),
     _Slip("unknown escape", "This escape is not one of YAML's.", "Write \\\\ for a backslash, or use single quotes."),
     _Slip("scanning a block scalar", "A text after | or > begins in the next line.", "Break the line here."),
-    _Slip("expected ',' or ']'", "A comma or ] is missing here.", "Close the list with ], and put commas between."),
-    _Slip("expected ',' or '}'", "A comma or } is missing here.", "Close the mapping with }, and put commas between."),
+    _Slip(
+        "expected ',' or ']'",
+        "A comma or ] is missing in the list that begins in line {begin}.",
+        "Close the list with ], and put commas between.",
+    ),
+    _Slip(
+        "expected ',' or '}'",
+        "A comma or }} is missing in the mapping that begins in line {begin}.",
+        "Close the mapping with }, and put commas between.",
+    ),
     _Slip("expected '-' indicator", _NOT_IN_LINE, _INDENTED),
     _Slip("expected node content", "A value is missing here.", "Give one, or close what is open."),
 )
+NO_BREAK_SPACE = "\u00a0"
 _WHITE = re.compile(r"[ \t]*")
 _AT = "in this context"
 
@@ -80,7 +94,8 @@ def syntax_fault(error: YAMLError, text: str) -> Fault:
     said = " ".join(part for part in (error.context, error.problem) if part)
     if slip := next((slip for slip in _SLIPS if slip.said in said), None):
         at = mark_of(error.context_mark) if slip.at_beginning else place
-        return Fault(Code.RM103, slip.message, at, slip.help)
+        begin = mark_of(error.context_mark).line
+        return _no_break_space(text, at) or Fault(Code.RM103, slip.message.format(begin=begin), at, slip.help)
     return _misplaced(said, place, line)
 
 
@@ -94,6 +109,13 @@ def _misplaced(said: str, place: Mark, line: str) -> Fault:
         message = "Something follows where the value has already ended."
         return Fault(Code.RM103, message, place, "Remove it, or put all of the value in quotes.")
     return Fault(Code.RM103, f"This is not YAML: {said}.", place)
+
+
+def _no_break_space(text: str, place: Mark) -> Fault | None:
+    """Return a fault where a line has the space of typesetters, which YAML takes for a letter."""
+    column = _line(text, place).find(NO_BREAK_SPACE) + 1
+    message = "U+00A0 looks like a space, but YAML takes it for a letter."
+    return Fault(Code.RM103, message, Mark(place.line, column), "Replace it with a space.") if column else None
 
 
 def _line(text: str, place: Mark) -> str:

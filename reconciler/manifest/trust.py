@@ -31,6 +31,7 @@ from reconciler.manifest.document import (
     SID,
     Use,
     refused,
+    sid_problem,
     statement_problems,
     trust_action_problems,
 )
@@ -217,7 +218,7 @@ def _modifier_problems(entry: TrustEntry, head: str) -> Iterator[Problem]:
     if entry.mfa_max_age is not None and not 1 <= entry.mfa_max_age <= LONGEST_MFA_AGE:
         yield Problem(("mfa_max_age",), Code.RM111, f"`mfa_max_age` is between 1 and {LONGEST_MFA_AGE} seconds.")
     if entry.sid is not None and not SID.fullmatch(entry.sid):
-        yield refused(("sid",), "A Sid has letters and digits only.")
+        yield sid_problem(("sid",), entry.sid)
     if entry.source_account or entry.source_arn:
         yield from _source_problems(entry)
     if entry.actions is not None:

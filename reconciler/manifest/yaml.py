@@ -36,6 +36,7 @@ from reconciler.manifest.reading import (
     HIDDEN,
     MERGED,
     MOST_FAULTS,
+    UNKNOWN,
     UNSEEN,
     Cursor,
     Fault,
@@ -47,6 +48,7 @@ from reconciler.manifest.reading import (
     Value,
     hidden_fault,
     hidden_faults,
+    made_visible,
     number,
 )
 from reconciler.manifest.syntax import mark_of, syntax_fault
@@ -142,11 +144,12 @@ def read_exactly(text: str) -> Reading:
 
     A document that is not YAML is told of and left out; those before and after it are read all the same.
     """
-    faults = hidden_faults(text) or _strangers(text)
-    if faults:
-        return Reading([], faults)
+    faults = hidden_faults(text)
+    if strangers := [] if faults else _strangers(text):
+        return Reading([], strangers)
+    text = made_visible(text) if faults else text
     documents: list[Located] = []
-    rest: str | None = text
+    rest = text if len(faults) < MOST_FAULTS else None
     while rest is not None and len(faults) < MOST_FAULTS:
         rest = _read_on(rest, documents, faults)
     return Reading(documents, faults)
@@ -308,6 +311,7 @@ class _Reader:
     def _note_hidden(self, event: ScalarEvent, path: Path) -> None:
         if found := HIDDEN.search(event.value):
             self.faults.append(hidden_fault(found, mark_of(event.start_mark)))
+        if found or (self.faults and UNKNOWN in event.value):
             self._document.gaps.add(path)
 
 

@@ -181,3 +181,13 @@ def test_json_is_told_of_as_fully_as_yaml(tmp_path: Path) -> None:
     )
     found = told(tmp_path, r_json=text)
     assert codes(found) == ["RM111", "RM109", "RM103", "RM109", "RM109"]
+
+
+@pytest.mark.parametrize("name", ["r_yaml", "r_json"])
+def test_a_hidden_character_hides_nothing_but_itself(tmp_path: Path, name: str) -> None:
+    text = '{"kind": "Role", "name": "a\u200bb", "path": "apps", "\u202epath": "x", "trust": [{"user": "a b"}]}'
+    assert codes(told(tmp_path, **{name: text})) == ["RM103", "RM111", "RM103", "RM111"]
+
+
+def test_a_file_of_hidden_characters_is_not_taken_for_text(tmp_path: Path) -> None:
+    assert codes(told(tmp_path, "\x00" * 5000)) == ["RM103"] * 20

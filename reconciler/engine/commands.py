@@ -1,0 +1,183 @@
+"""The commands without their words: load, connect, read each account, hand over to the rooms that decide."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.engine.refusals import not_updated, nothing_to_ask, raise_errors, refuse_unless_expected
+from reconciler.engine.runs import AccountCompact, AccountDrift, ApplyRun, DriftRun, PlanRun, Validation, plan_run
+from reconciler.engine.settings import Choices, Progress, Settings, Silent, within
+from reconciler.engine.work import How, Work
+from reconciler.manifest import load_manifests, validate_offline
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.plan import Plan
+from reconciler.planfile import read_plans
+
+DRIFT_LOCK_SECONDS = 60.0
+
+
+def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
+    """Return what can be known to be wrong with the manifests without AWS; `paths` limits what is told, not read."""
+    manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
+    default = settings.account
+    told = validate_offline(manifests, default_account=default)
+    wanted = within(paths, settings)
+    kept = [found for found in told if not paths or found.place is None or wanted(found.place.file)]
+    documents = [found for found in manifests.documents if not paths or wanted(found.source.file)]
+    return Validation(
+        diagnostics=tuple(dict.fromkeys(kept)),
+        objects=len(documents),
+        files=len({found.source.file for found in documents}),
+    )
+
+
+def plan(settings: Settings, choices: Choices, *, progress: Progress | None = None) -> PlanRun:
+    """Return what would happen to each account. Changes nothing anywhere, the state included."""
+    with Work(settings, choices, progress or Silent(), read_only=True) as work:
+        readings = work.read_all()
+        plans = [work.plan(one, readings) for one in work.accounts]
+        return plan_run(plans, fleet=work.fleet)
+
+
+def apply(  # noqa: PLR0913  each is a choice of the user's
+    settings: Settings,
+    choices: Choices,
+    *,
+    plan_file: Path | None = None,
+    expect: str | None = None,
+    confirm: Callable[[PlanRun], bool] | None = None,
+    strict: bool = False,
+    parallelism: int = 4,
+    lock_timeout: float = 0.0,
+    settle: float = 0.0,
+    interrupted: Callable[[], bool] = lambda: False,
+    progress: Progress | None = None,
+    shown: Callable[[PlanRun], None] | None = None,
+) -> ApplyRun:
+    """Carry out a plan: that of a file, or one made on the spot, under the lock of every account.
+
+    A plan file, a fingerprint that fits and a `confirm` that says yes are reviews: nothing is held then. Without any of
+    them what needs an approval is held. `shown` is given the plan before anything is written.
+    """
+    saved = _saved_plans(plan_file)
+    watch = progress or Silent()
+    with Work(settings, choices, watch, read_only=False, saved=saved) as work, ExitStack() as locks:
+        _require_first_use(settings, choices, work)
+        work.lock_all(locks, operation="apply", timeout=lock_timeout)
+        readings = work.read_all()
+        plans = [work.plan(one, readings) if saved is None else work.saved_plan(one, readings) for one in work.accounts]
+        run = plan_run(plans, fleet=work.fleet)
+        if shown is not None:
+            shown(run)
+        refuse_unless_expected(run, expect=expect, strict=strict)
+        reviewed = saved is not None or expect is not None
+        if confirm is not None and not reviewed:
+            if not (nothing_to_ask(run) or confirm(run)):
+                return ApplyRun(accounts=(), fleet=run.fleet, fingerprint=run.fingerprint, declined=True)
+            reviewed = True
+        how = How(watch=watch, interrupted=interrupted, parallelism=parallelism, reviewed=reviewed, settle=settle)
+        done = [work.carry_out(planned, readings, how) for planned in plans]
+        return ApplyRun(accounts=tuple(done), fleet=run.fleet, fingerprint=run.fingerprint)
+
+
+def drift(
+    settings: Settings,
+    *,
+    unmanaged: bool = False,
+    record: bool = True,
+    lock_timeout: float = DRIFT_LOCK_SECONDS,
+    progress: Progress | None = None,
+    ask_cloudtrail: bool = False,
+) -> DriftRun:
+    """Return what is wrong with each live account, and note in the state who lives there.
+
+    With `ask_cloudtrail` that is asked whose the dead IDs were, who deleted them, and who has their names since.
+    Without the lock, or leave to write, the report is made all the same, and says that the ledger was not updated.
+    """
+    with Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
+        excuses: dict[str, Diagnostic] = {}
+        for one in work.accounts if record else ():
+            try:
+                work.lock(one, locks, operation="drift", timeout=lock_timeout)
+            except ReconcilerError as error:
+                excuses[one.id] = not_updated(error)
+        readings = work.read_all()
+        said = work.doubts(readings)
+        resolved = work.ask_cloudtrail(readings, said) if ask_cloudtrail else None
+        reports = []
+        for one in work.accounts:
+            if one.id not in readings:
+                reports.append(AccountDrift(account=one.id, name=one.name, error=work.errors[one.id]))
+                continue
+            reading = readings[one.id]
+            report = work.report(reading, readings, said[one.id], resolved=resolved, unmanaged=unmanaged)
+            if record and one.id not in excuses:
+                try:
+                    work.store.write(reading.observed)
+                except ReconcilerError as error:
+                    excuses[one.id] = not_updated(error)
+            if one.id in excuses:
+                report = replace(report, warnings=(*report.warnings, excuses[one.id]))
+            reports.append(AccountDrift(account=one.id, name=one.name, report=report))
+        return DriftRun(accounts=tuple(reports), fleet=work.fleet)
+
+
+def compact_ledgers(
+    settings: Settings, *, lock_timeout: float = DRIFT_LOCK_SECONDS, progress: Progress | None = None
+) -> tuple[AccountCompact, ...]:
+    """Drop from each account's ledger the dead IDs that no live document shows and nothing owned refers to.
+
+    Documents of any account may show them: where one cannot be read, nothing is dropped anywhere. Raises
+    ReconcilerError where a state cannot be written.
+    """
+    with Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
+        work.lock_all(locks, operation="state compact", timeout=lock_timeout)
+        readings = work.read_all()
+        if work.errors:
+            return tuple(AccountCompact(account=id_, error=error) for id_, error in sorted(work.errors.items()))
+        said = work.doubts(readings)
+        return tuple(work.compact(reading, readings, said[account]) for account, reading in readings.items())
+
+
+def _saved_plans(file: Path | None) -> dict[str, Plan] | None:
+    """Return the plans of a file by account; raises ReconcilerError for a file that is none."""
+    if file is None:
+        return None
+    return {found.account: found for found in read_plan_file(file)}
+
+
+def read_plan_file(file: Path) -> tuple[Plan, ...]:
+    """Return the plans in a file; raises ReconcilerError (RA406, RA407, RA409) for what is none."""
+    try:
+        text = file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RA406,
+                f"{file} cannot be read as a plan: {why}.",
+                help="Give a file that `reconciler plan --out` wrote.",
+            )
+        ) from error
+    return read_plans(text, name=str(file))
+
+
+def _require_first_use(settings: Settings, choices: Choices, work: Work) -> None:
+    """Raise RS508 where a scheduled run finds no state: lost, more likely than new."""
+    if not os.environ.get("CI") or choices.first_use:
+        return
+    missing = [one.id for one in work.accounts if not work.has_state(one)]
+    raise_errors(
+        [
+            Diagnostic(
+                Code.RS508,
+                f"There is no state of account {account} in {settings.state}.",
+                help="If this is the first apply, add --first-use. Otherwise bring back the state that was kept.",
+            )
+            for account in missing
+        ]
+    )

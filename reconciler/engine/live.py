@@ -1,0 +1,98 @@
+"""What a snapshot still lacks for deciding: what the lists left out, and which policies of AWS there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from reconciler.iam import Iam
+from reconciler.look import or_none
+from reconciler.manifest import Names
+from reconciler.model.arn import parse_arn
+from reconciler.model.declared import Desired
+from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.role import Role
+from reconciler.plan import Plan
+from reconciler.snapshot import Snapshot, confirm_absent, read_policy
+from reconciler.state import State
+
+
+def names(snapshot: Snapshot) -> Names:
+    """Return the ARN of everything that a manifest may mean by its name alone."""
+    return Names(
+        users={user.name: user.arn for user in snapshot.users.values()},
+        roles={role.name: role.arn for role in snapshot.roles.values()},
+        policies={policy.name: policy.arn for policy in (snapshot.policies or {}).values()},
+    )
+
+
+def by_address(snapshot: Snapshot) -> dict[str, Role | ManagedPolicy]:
+    """Return the live objects by address."""
+    values: list[Role | ManagedPolicy] = [*snapshot.roles.values(), *(snapshot.policies or {}).values()]
+    return {value.address: value for value in values}
+
+
+def policies_matter(documents: Sequence[Any], state: State, saved: Mapping[str, Plan] | None) -> bool:
+    """Tell whether customer managed policies have to be read: where one is declared, owned or referred to."""
+    if saved is not None or any(address.startswith("managed_policy/") for address in state.objects):
+        return True
+    return any(_refers_to_policy(document) for document in documents)
+
+
+def _refers_to_policy(document: Any) -> bool:
+    if document.kind == "Role":
+        named = [*document.managed_policies, document.permissions_boundary or "none"]
+        return any(name != "none" and ":iam::aws:policy/" not in name for name in named)
+    return bool(document.kind == "ManagedPolicy" or document.address.startswith("managed_policy/"))
+
+
+def with_what_is_missing(snapshot: Snapshot, state: State, iam: Iam) -> Snapshot:
+    """Return the snapshot with what is owned and was not in the lists, if IAM has it after all.
+
+    Absence from a list is no proof: pages may shift while they are read.
+    """
+    roles, policies = dict(snapshot.roles), dict(snapshot.policies or {})
+    for address in {*state.objects, *state.intents}:
+        kind, _, name = address.partition("/")
+        if kind == "role" and name not in roles:
+            role = confirm_absent(iam, name)
+            roles |= {} if role is None else {role.name: role}
+    for address, owned in state.objects.items():
+        if address.startswith("managed_policy/") and owned.arn not in policies:
+            policy = or_none(partial(read_policy, iam, owned.arn))
+            policies |= {} if policy is None else {policy.arn: _with_uses(policy, roles.values())}
+    if len(roles) == len(snapshot.roles) and len(policies) == len(snapshot.policies or {}):
+        return snapshot
+    return replace(snapshot, roles=roles, policies=policies or snapshot.policies)
+
+
+def _with_uses(policy: ManagedPolicy, roles: Iterable[Role]) -> ManagedPolicy:
+    """Return the policy with the roles that it is attached to, or bounds."""
+    held = list(roles)
+    return replace(
+        policy,
+        attached_to=frozenset(role.address for role in held if policy.arn in role.managed_policies),
+        boundary_of=frozenset(role.address for role in held if policy.arn == role.permissions_boundary),
+    )
+
+
+def with_aws_policies(snapshot: Snapshot, desired: Desired, iam: Iam) -> Snapshot:
+    """Return the snapshot with the existence of AWS's own policies that are about to be attached for the first time."""
+    attached = {arn for role in snapshot.roles.values() for arn in role.managed_policies}
+    wanted = set()
+    for declaration in desired.objects.values():
+        role = declaration.value
+        if isinstance(role, Role):
+            wanted |= {
+                arn
+                for arn in {*role.managed_policies, role.permissions_boundary or ""} - attached
+                if (parsed := parse_arn(arn)) is not None and parsed.account == "aws"
+            }
+    wanted -= snapshot.known_policies.keys()
+    bounded = {role.permissions_boundary for role in snapshot.roles.values()}
+    found = {arn: or_none(partial(iam.get_policy, arn)) is not None for arn in sorted(wanted - bounded)}
+    if not found:
+        return snapshot
+    return replace(snapshot, known_policies={**snapshot.known_policies, **found})

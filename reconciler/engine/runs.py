@@ -1,0 +1,106 @@
+"""What commands give back: one value an account, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.diagnostic import Diagnostic
+from reconciler.model.policy import digest_of
+from reconciler.plan import Plan
+
+if TYPE_CHECKING:
+    from reconciler.apply import ApplyResult
+    from reconciler.drift import DriftReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What can be said of the manifests without AWS."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    objects: int
+    files: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPlan:
+    """One account's plan, or why there is none."""
+
+    account: str
+    name: str | None = None
+    plan: Plan | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRun:
+    """The plans of all accounts; `fleet` where the configuration names accounts."""
+
+    accounts: tuple[AccountPlan, ...]
+    fleet: bool
+    fingerprint: str
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return the plans there are."""
+        return tuple(one.plan for one in self.accounts if one.plan is not None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountApply:
+    """What became of one account: the plan that was carried out and its result, or why it was not."""
+
+    account: str
+    name: str | None = None
+    plan: Plan | None = None
+    result: ApplyResult | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplyRun:
+    """What became of all accounts; `declined` where the user was asked and said no."""
+
+    accounts: tuple[AccountApply, ...]
+    fleet: bool
+    fingerprint: str
+    declined: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDrift:
+    """One account's report, or why there is none."""
+
+    account: str
+    name: str | None = None
+    report: DriftReport | None = None
+    error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftRun:
+    """The reports of all accounts."""
+
+    accounts: tuple[AccountDrift, ...]
+    fleet: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountCompact:
+    """What became of one account's ledger: how many dead IDs were dropped and kept, or why nothing was done."""
+
+    account: str
+    name: str | None = None
+    dropped: int = 0
+    kept: int = 0
+    warnings: tuple[Diagnostic, ...] = ()
+    error: tuple[Diagnostic, ...] = ()
+
+
+def plan_run(plans: Sequence[AccountPlan], *, fleet: bool) -> PlanRun:
+    """Return the plans as one, with the fingerprint of the only one, or of all."""
+    made = [one.plan for one in plans if one.plan is not None]
+    whole = digest_of({plan.account: plan.fingerprint for plan in made})
+    return PlanRun(accounts=tuple(plans), fleet=fleet, fingerprint=made[0].fingerprint if made and not fleet else whole)

@@ -1,0 +1,118 @@
+"""Where everything is, as whom AWS is asked, what the user chose, and who is told while it goes on."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reconciler.config import Config
+from reconciler.model.change import Approval, Call
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.state import LocalStore, StateStore
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.apply import Outcome
+
+
+class Progress(Protocol):
+    """Who is told of long work while it goes on; from any thread."""
+
+    def page(self, account: str, call: str, items: int) -> None:
+        """Take note that so many items of an account have been read."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Take note of what became of an operation."""
+
+    def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+        """Take note that a call is tried again after so many seconds."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def page(self, account: str, call: str, items: int) -> None:
+        """Ignore it."""
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Ignore it."""
+
+    def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+        """Ignore it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where everything is, and as whom AWS is asked.
+
+    `session` is a boto3 session to use instead of one of the environment's; `clock` gives the time in UTC, `sleep` and
+    `monotonic` are in seconds, `randomness` is for what should not keep step: all of them so that a test may hold them.
+    """
+
+    manifests: Path
+    state: str
+    config: Config
+    clock: Callable[[], datetime]
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    session: Any = None
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    randomness: random.Random = field(default_factory=random.Random)
+    cwd: Path = field(default_factory=Path.cwd)
+
+    def now(self) -> str:
+        """Return the time as RFC 3339 in UTC, to the second."""
+        return self.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What the user of plan and apply chose: which objects, and which guards are lifted.
+
+    `approve` are approvals given by name, each with the address that it is for, None for all.
+    """
+
+    paths: tuple[Path, ...] = ()
+    targets: tuple[str, ...] = ()
+    destroy: bool = False
+    approve: tuple[tuple[Approval, str | None], ...] = ()
+    allow_self: tuple[str, ...] = ()
+    allow_mass_delete: bool = False
+    first_use: bool = False
+
+
+def store_of(settings: Settings) -> StateStore:
+    """Return where states are kept; raises ReconcilerError for a place that this version does not know."""
+    if settings.state.startswith("s3://"):
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RM119,
+                f"State in S3 ({settings.state}) is not supported by this version.",
+                help="Name a folder with --state.",
+            )
+        )
+    return LocalStore(settings.cwd / settings.state)
+
+
+def remembered_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings of which a difference from the last apply is told."""
+    config = settings.config
+    return {
+        "approvals": {"hold": sorted(config.approvals.hold), "pass": sorted(config.approvals.pass_)},
+        "limits": {"delete_fraction": config.limits.delete_fraction, "delete_minimum": config.limits.delete_minimum},
+        "state": settings.state,
+    }
+
+
+def within(paths: Sequence[Path], settings: Settings) -> Callable[[str], bool]:
+    """Return the test of whether a file, named relative to the working folder, lies at or below one of the paths."""
+    wholes = [(settings.cwd / path).resolve() for path in paths]
+    return lambda file: bool(file) and any((settings.cwd / file).resolve().is_relative_to(whole) for whole in wholes)

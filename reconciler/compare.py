@@ -120,12 +120,13 @@ def _moved_outside(path: str, live: Any, case: Case, world: World) -> bool:
 
 
 def _is_on_its_way(path: str, live: Any, declared: Any, case: Case, intent: Intent, world: World) -> bool:
-    """Tell whether a path stands where an earlier run was to pass through, on the way to what is declared now."""
+    """Tell whether a path stands where an earlier run began or was to pass through, on the way to what is declared."""
     assert case.live is not None  # noqa: S101  a path of nothing does not differ
     whole = paths_of(case.live).get(path)
     goal = _with_what_stays(whole, live, declared)
-    ends = (digest_at(whole, world.partition, world.index.resolve), digest_at(goal, world.partition))
-    return all(digest in intent.forms.get(path, ()) for digest in ends)
+    forms = intent.forms.get(path, ())
+    here = digest_at(whole, world.partition, world.index.resolve)
+    return digest_at(goal, world.partition) in forms and (here in forms or not _moved_outside(path, live, case, world))
 
 
 def _with_what_stays(whole: Any, live: Any, declared: Any) -> Any:

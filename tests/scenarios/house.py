@@ -114,10 +114,16 @@ class House:
         assert one.plan is not None
         return one.plan
 
-    def apply(self, *, reviewed: bool = False, **choices: Any) -> ApplyResult:
-        """Apply, bare as `--auto-approve` does, or after a review."""
+    def apply(self, *, reviewed: bool = False, stop_after: int | None = None, **choices: Any) -> ApplyResult:
+        """Apply, bare as `--auto-approve` does, or after a review; interrupted after `stop_after` writes."""
         confirm = (lambda _run: True) if reviewed else None
-        (one,) = engine.apply(self.settings(), Choices(**choices), confirm=confirm).accounts
+        self.box.mutating_calls.clear()
+
+        def interrupted() -> bool:
+            return stop_after is not None and self.box.mutating_calls.total() >= stop_after
+
+        run = engine.apply(self.settings(), Choices(**choices), confirm=confirm, interrupted=interrupted)
+        (one,) = run.accounts
         assert one.result is not None, one.error
         return one.result
 

@@ -1,0 +1,202 @@
+"""What a run that was cut short leaves behind, and that finishing it asks nobody anew, unless somebody else came by."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.model.change import Action, Approval
+from reconciler.model.principal import Remembered
+from reconciler.plan import forms_after
+from reconciler.state import Intent
+from tests.scenarios.house import House, allow, arn, change, findings, held, told, trusting
+
+ROLE = """
+    kind: Role
+    name: deployer
+    trust:
+      - user: [alice, bob]
+    tags: {team: storage}
+    managed_policies: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+    inline_policies:
+      deploy: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:PutObject", Resource: "*"}]}
+    """
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    """A house in which giving anything is a decision."""
+    house.account.create_user("alice")
+    house.account.create_user("bob")
+    house.configure(approvals={"hold": ["broaden", "delete"]})
+    house.write("deployer.yaml", ROLE)
+    return house
+
+
+def leave_an_intent(house: House, address: str = "role/deployer") -> None:
+    """Remember what a run was about to do that was killed before its first write was recorded."""
+    found = change(house.plan(), address)
+    intent = Intent(
+        address=address,
+        action=found.action.value,
+        begun=house.now,
+        id=found.id,
+        forms={path: tuple(forms) for path, forms in forms_after(found).items()},
+    )
+    house.change_memory(intents={address: intent})
+    house.pass_time()
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_a_creation_cut_short_is_finished_without_question(house: House, writes: int) -> None:
+    house.apply(reviewed=True, stop_after=writes)
+    house.pass_time()
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "unfinished", set(), False)
+    report = house.drift()
+    assert (report.counted, report.not_applied) == ((), 1)
+    assert not held(house.apply())
+    house.assert_at_rest()
+
+
+def test_what_was_created_and_not_recorded_is_our_own(house: House) -> None:
+    house.drift()
+    leave_an_intent(house)
+    house.account.create_role(
+        "deployer",
+        trust=trusting(arn("user", "alice"), arn("user", "bob")),
+        tags={"team": "storage"},
+        max_session_duration=3600,
+    )
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "unfinished", set(), False)
+    assert not held(house.apply())
+    house.assert_at_rest()
+    assert house.owned("role/deployer").origin == "created"
+
+
+def test_what_was_created_and_not_recorded_is_found_though_its_manifest_is_gone(house: House) -> None:
+    house.drift()
+    leave_an_intent(house)
+    house.account.create_role(
+        "deployer", trust=trusting(arn("user", "alice"), arn("user", "bob")), tags={"team": "storage"}
+    )
+    house.remove("deployer.yaml")
+    house.write("other.yaml", "kind: Role\nname: other\ntrust: [{service: ec2.amazonaws.com}]\n")
+    assert told(house.plan())["role/deployer"][0] is Action.DELETE
+
+
+@pytest.mark.parametrize("other", ["another form", "seen before"])
+def test_what_is_not_as_the_run_would_have_made_it_is_somebody_elses(house: House, other: str) -> None:
+    house.drift()
+    leave_an_intent(house)
+    tags = {"team": "storage" if other == "seen before" else "another"}
+    house.account.create_role("deployer", trust=trusting(arn("user", "alice"), arn("user", "bob")), tags=tags)
+    if other == "seen before":
+        earlier = Remembered(arn("role", "deployer"), first_seen="2126-11-24T09:00:00Z")
+        ledger = {**house.memory.ledger, house.account.role_id("deployer"): earlier}
+        house.change_memory(ledger=ledger)
+    action, _, approvals, waits = told(house.plan())["role/deployer"]
+    assert (action, approvals, waits) == (Action.IMPORT, {Approval.ADOPT}, True)
+
+
+def test_a_creation_that_was_approved_and_not_begun_is_not_asked_for_again(house: House) -> None:
+    house.drift()
+    leave_an_intent(house)
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", set(), False)
+    assert house.drift().not_applied == 1
+    assert not held(house.apply())
+    house.assert_at_rest()
+
+
+def test_what_was_made_and_deleted_by_somebody_is_not_made_again_by_the_old_intent(house: House) -> None:
+    house.apply(reviewed=True, stop_after=1)
+    house.account.delete_role("deployer")
+    assert told(house.plan())["role/deployer"][1:] == ("deleted_outside", {Approval.UNDO_NARROWING}, True)
+
+
+def test_a_creation_for_a_manifest_that_has_changed_since_is_asked_for(house: House) -> None:
+    house.drift()
+    leave_an_intent(house)
+    house.write("deployer.yaml", ROLE.replace("storage", "network"))
+    assert told(house.plan())["role/deployer"][1:] == ("not_there", {Approval.BROADEN}, True)
+
+
+def test_a_stranger_who_came_after_the_approval_is_not_trusted_by_it(house: House) -> None:
+    house.settle()
+    house.pass_time()
+    house.account.recreate_user("alice")
+    house.account.delete_role("deployer")
+    house.drift()
+    leave_an_intent(house)
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", set(), False)
+    house.account.recreate_user("alice")
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", {Approval.RE_TRUST}, True)
+
+
+def test_an_update_cut_short_is_finished_without_question(house: House) -> None:
+    house.settle()
+    house.write("deployer.yaml", ROLE.replace("s3:PutObject", "s3:GetObject").replace("storage", "network"))
+    house.apply(reviewed=True, stop_after=1)
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "unfinished", set(), False)
+    assert house.drift().counted == ()
+    assert not held(house.apply())
+    house.assert_at_rest()
+
+
+def test_an_update_cut_short_on_a_role_that_holds_more_than_is_declared(house: House) -> None:
+    house.configure(approvals={"hold": ["broaden"]}, ignore={"tags": ["cost"], "managed_policies": ["SecurityAudit"]})
+    house.settle()
+    house.account.tag_role("deployer", {"cost": "7"})
+    house.account.attach_role_policy("deployer", "arn:aws:iam::aws:policy/SecurityAudit")
+    house.write(
+        "deployer.yaml",
+        ROLE.replace("storage", "network").replace(
+            '"arn:aws:iam::aws:policy/ReadOnlyAccess"',
+            '"arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess"',
+        ),
+    )
+    leave_an_intent(house)
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "unfinished", set(), False)
+    house.apply()
+    house.assert_at_rest()
+    assert "cost" in str(house.account.state.tables.roles.get("deployer").tags)
+
+
+def test_what_somebody_narrowed_after_the_approval_is_not_given_back_by_it(house: House) -> None:
+    house.settle()
+    house.write("deployer.yaml", ROLE.replace("s3:PutObject", "s3:*"))
+    leave_an_intent(house)
+    house.account.put_role_policy("deployer", "deploy", allow("s3:ListBucket"))
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "changed_outside", {Approval.UNDO_NARROWING}, True)
+    assert findings(house.drift()) == [("changed_outside", "warning", "role/deployer")]
+
+
+def test_a_trust_cut_short_trusts_only_those_whom_the_review_knew(house: House) -> None:
+    house.settle()
+    house.pass_time()
+    house.account.recreate_user("alice")
+    house.drift()
+    leave_an_intent(house)
+    house.account.put_trust("deployer", trusting(arn("user", "bob")))
+    forms = house.memory.intents["role/deployer"].forms
+    live = house.owned("role/deployer")
+    house.change_memory(objects={"role/deployer": replace(live, digests={**live.digests, "trust": digest_of_bob()})})
+    assert forms
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "principal_recreated", set(), False)
+    house.account.recreate_user("alice")
+    assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
+
+
+def digest_of_bob() -> str:
+    """Return the digest of a trust in bob alone: what an approved run had written on its way."""
+    from reconciler.model.policy import PolicyDocument  # noqa: PLC0415  used in one place
+
+    return PolicyDocument(trusting(arn("user", "bob"))).digest()
+
+
+def test_an_intent_that_nothing_is_left_of_is_given_up(house: House) -> None:
+    house.settle()
+    house.write("deployer.yaml", ROLE.replace("s3:PutObject", "s3:*"))
+    leave_an_intent(house)
+    house.write("deployer.yaml", ROLE)
+    house.apply()
+    assert dict(house.memory.intents) == {}
+    house.assert_at_rest()

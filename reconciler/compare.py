@@ -108,7 +108,7 @@ def _moved(path: str, live: Any, declared: Any, case: Case, world: World, trust:
 def _who_moved(path: str, live: Any, declared: Any, case: Case, world: World) -> Reason:
     if case.adopting:
         return Reason.ADOPTED
-    if case.intent is not None and _is_on_its_way(path, live, declared, case, case.intent, world):
+    if _is_unfinished(path, live, declared, case, world):
         return Reason.UNFINISHED
     return Reason.CHANGED_OUTSIDE if _moved_outside(path, live, case, world) else Reason.MANIFEST_CHANGED
 
@@ -117,6 +117,12 @@ def _moved_outside(path: str, live: Any, case: Case, world: World) -> bool:
     assert case.owned is not None  # noqa: S101  what is adopted was never applied
     once = as_once_trusted(live, case.owned, world.index) if path == "trust" else live
     return digest_at(once, world.partition) != case.owned.digests.get(path)
+
+
+def _is_unfinished(path: str, live: Any, declared: Any, case: Case, world: World) -> bool:
+    """Tell whether an earlier run was about to do just this to a path of what is this program's own."""
+    intent = case.intent
+    return not case.adopting and intent is not None and _is_on_its_way(path, live, declared, case, intent, world)
 
 
 def _is_on_its_way(path: str, live: Any, declared: Any, case: Case, intent: Intent, world: World) -> bool:
@@ -144,7 +150,7 @@ def _approvals(
     path: str, live: Any, declared: Any, case: Case, world: World, *, who: Reason | None, trust: TrustChange | None
 ) -> Iterator[Approval]:
     """Yield the decisions that a person has to make before a path becomes as declared."""
-    if is_re_trusted(trust, case, world, unfinished=who is Reason.UNFINISHED):
+    if is_re_trusted(trust, case, world, unfinished=_is_unfinished(path, live, declared, case, world)):
         yield Approval.RE_TRUST
     if case.adopting or not (trust.before.understood if trust else _is_understood(live)):
         yield Approval.ADOPT

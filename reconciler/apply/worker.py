@@ -296,9 +296,9 @@ class Worker:
         )
 
     def _shows(self, seen: Seen | None) -> bool:
-        if seen is None or self._operation.call in _UNMAKING:
-            return seen is None or (self._operation.call in _UNMAKING and seen.id != self._change.id)
-        return self._is_as_asked(seen.paths)
+        if self._operation.call in _UNMAKING:
+            return seen is None or seen.id != self._change.id
+        return seen is not None and self._is_as_asked(seen.paths)
 
     def _is_as_asked(self, held: Paths) -> bool:
         """Tell whether an object is at every path of this operation as it, or a later one of the change, leaves it."""

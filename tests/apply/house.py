@@ -77,6 +77,10 @@ class House:
         """Write a manifest, in place of what was there under that name."""
         (self.folder / "manifests" / name).write_text(text)
 
+    def manifest(self, name: str) -> str:
+        """Return what stands in a manifest."""
+        return (self.folder / "manifests" / name).read_text()
+
     def remove(self, name: str) -> None:
         """Take a manifest away."""
         (self.folder / "manifests" / name).unlink()

@@ -14,11 +14,12 @@ from dataclasses import replace
 import pytest
 
 from reconciler.apply import Result
+from reconciler.model.change import Call
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.http import Reply, Request
 from tests.apply.house import House, told
-from tests.apply.street import done_once
+from tests.apply.street import LIST, done_once
 
 CALLS = (
     "AttachRolePolicy",
@@ -214,3 +215,30 @@ def test_a_policy_is_deleted_once_it_is_known_to_be_detached(begun: House) -> No
     assert {call for _, call, _, _ in begun.heard.waits} >= {"DeleteRole", "DeletePolicy"}
     begun.box.faults.clear()
     done_once(begun)
+
+
+def test_what_does_not_show_is_not_built_upon(begun: House) -> None:
+    begun.box.advance(3_600)  # nothing that is there now is new
+    begun.box.faults.propagation(reads=600)
+    result = begun.apply()
+    outcomes = {(one.address, one.call): one for one in result.outcomes}
+    made = outcomes["role/moving", Call.CREATE_ROLE]
+    assert made.outcome is Result.UNKNOWN
+    assert made.diagnostic is not None
+    assert made.diagnostic.code == "RA415"
+    assert outcomes["role/trusting", Call.UPDATE_ASSUME_ROLE_POLICY].outcome is Result.NOT_TRIED
+    assert begun.owned["role/moving"] == begun.live["role/moving"], "it was made, and is owned"
+    begun.box.faults.clear()
+    assert begun.apply().is_complete
+    done_once(begun)
+
+
+def test_what_nothing_else_builds_upon_is_looked_at_once(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", f"kind: Role\nname: alone\ntrust: [{{user: alice}}]\ninline_policies: {{list: {LIST}}}\n")
+    house.applied()
+    house.write("a.yaml", house.manifest("a.yaml").replace("ListBucket", "GetObject") + "description: changed\n")
+    house.box.reset_calls()
+    assert house.apply().is_complete
+    assert house.box.mutating_calls.total() == 2
+    assert house.box.calls["GetRole"] == 1

@@ -168,3 +168,39 @@ def test_killed_and_the_state_lost_all_is_taken_over_as_it_is(number: int, begun
     assert result.is_complete, told(result)
     assert house.successes["CreateRole"] == 2
     done_once(house, but=left)
+
+
+@BOTH
+def test_killed_at_an_approved_re_trust_nobody_is_asked_again(house: House, after: bool) -> None:  # noqa: FBT001
+    house.account.create_user("alice")
+    house.write("a.yaml", TRUSTING_ALICE)
+    house.applied()
+    house.account.recreate_user("alice")
+    with killed_at_call(house, 1, after=after):
+        house.apply()
+    assert not house.plan().held
+    result = house.apply(review=False)
+    assert result.is_complete, told(result)
+    assert result.summary.held == 0
+    assert not house.plan().changes
+    assert not house.state.get("intents")
+
+
+@BOTH
+def test_whoever_is_recreated_after_the_kill_was_approved_by_nobody(house: House, after: bool) -> None:  # noqa: FBT001
+    house.account.create_user("alice")
+    house.write("a.yaml", TRUSTING_ALICE)
+    house.applied()
+    house.account.recreate_user("alice")
+    with killed_at_call(house, 1, after=after):
+        house.apply()
+    house.account.recreate_user("alice")
+    assert house.plan().held
+    assert house.apply(review=False).summary.held == 1
+
+
+TRUSTING_ALICE = """
+kind: Role
+name: deployer
+trust: [{user: alice}]
+"""

@@ -59,7 +59,7 @@ _REPLACED = "a policy of role/{} is replaced, which takes the old one off before
 
 def arrange(drafts: Mapping[str, Draft], world: World) -> dict[str, Arranged]:
     """Return the calls of every draft with their stages."""
-    placing = _Placing(world=world, drafts=drafts, bearing=Bearing(drafts=drafts))
+    placing = _Placing(world=world, drafts=drafts, bearing=Bearing(drafts=drafts, world=world))
     called = {address: _called(draft, placing) for address, draft in drafts.items()}
     return staged(called, placing.bearing, account=world.snapshot.account, partition=world.partition)
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.chains import Chains
 from reconciler.diff import Draft
 from reconciler.model.assuming import names_role
 from reconciler.model.change import Call
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
 from reconciler.operations import Effect, Step
+from reconciler.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class Bearing:
     """The drafts of one plan, and who bears on whom among them."""
 
     drafts: Mapping[str, Draft]
+    world: World
 
     @cached_property
     def component(self) -> Mapping[str, int]:
@@ -35,7 +38,7 @@ class Bearing:
             for arn in _bearing(draft):
                 if (other := self._by_arn.get(arn)) is not None:
                     groups.join(draft.address, other)
-        for address, target in self._links():
+        for address, target in itertools.chain(self._links(), self._chained()):
             groups.join(address, target)
         return groups.numbers()
 
@@ -85,6 +88,15 @@ class Bearing:
             yield from ((draft.address, named[0]) for one in patterns if (named := self._roles_named(one)))
         for named in self._named.values():
             yield from itertools.pairwise(named)
+
+    def _chained(self) -> Iterator[tuple[str, str]]:
+        """Yield which changes are met one after the other along a chain of roles."""
+        moving = {draft.address: {draft.address} for draft in self.drafts.values() if _moves(draft) and _is_role(draft)}
+        for draft in self.drafts.values():
+            if draft.steps and isinstance(draft.live, ManagedPolicy):
+                for holder in draft.live.attached_to | draft.live.boundary_of:
+                    moving.setdefault(holder, set()).add(draft.address)
+        return Chains(world=self.world, drafts=self.drafts).links(moving) if len(moving) > 1 else iter(())
 
     def leads_on(self, address: str, step: Step) -> bool:
         """Tell whether a step moves the right to assume another role that changes too."""
@@ -159,6 +171,10 @@ def _policies(role: Role) -> Iterator[str]:
 def _moves(draft: Draft) -> bool:
     """Tell whether anything is going to be called on an object that bears on what is allowed."""
     return draft.creates or draft.removes or bool(draft.steps) or (draft.move is not None and draft.move.changed)
+
+
+def _is_role(draft: Draft) -> bool:
+    return isinstance(draft.declared or draft.live, Role)
 
 
 def _can_be_assumed(draft: Draft) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import TypeAlias
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -15,9 +16,10 @@ from reconciler.model.role import Role
 from reconciler.plan import Plan, Policy, make_plan
 from reconciler.snapshot import Quotas
 from tests.model.documents import randoms
-from tests.order.worlds import ROOMY, Access, Account, situations, world
+from tests.order.worlds import ROOMY, Access, Account, journeys, world
 
-Things = list[Role | ManagedPolicy]
+Things: TypeAlias = list[Role | ManagedPolicy]
+Journey: TypeAlias = tuple[Things, Things]
 DEAR = settings(max_examples=settings().max_examples // 10 or 1)
 
 
@@ -50,10 +52,9 @@ def stays_within(passed: list[Account], goal: Access) -> None:
 
 
 @DEAR
-@given(situations(), situations(), randoms)
-def test_nothing_is_allowed_on_the_way_that_neither_start_nor_goal_allows(
-    start: Things, goal: Things, random: Random
-) -> None:
+@given(journeys(), randoms)
+def test_nothing_is_allowed_on_the_way_that_neither_start_nor_goal_allows(journey: Journey, random: Random) -> None:
+    start, goal = journey
     account, plan = planned(start, goal)
     passed = states_on_the_way(account, in_some_order(plan, random))
 
@@ -63,8 +64,9 @@ def test_nothing_is_allowed_on_the_way_that_neither_start_nor_goal_allows(
 
 
 @DEAR
-@given(situations(), situations(), randoms)
-def test_the_way_ends_where_the_manifests_say(start: Things, goal: Things, random: Random) -> None:
+@given(journeys(), randoms)
+def test_the_way_ends_where_the_manifests_say(journey: Journey, random: Random) -> None:
+    start, goal = journey
     account, plan = planned(start, goal)
     passed = states_on_the_way(account, in_some_order(plan, random))
 
@@ -77,8 +79,9 @@ def test_the_way_ends_where_the_manifests_say(start: Things, goal: Things, rando
 
 
 @DEAR
-@given(situations(), situations(), randoms)
-def test_a_plan_of_which_calls_fail_stays_within_start_and_goal(start: Things, goal: Things, random: Random) -> None:
+@given(journeys(), randoms)
+def test_a_plan_of_which_calls_fail_stays_within_start_and_goal(journey: Journey, random: Random) -> None:
+    start, goal = journey
     account, plan = planned(start, goal)
     calls = in_some_order(plan, random)
     full = states_on_the_way(account.copy(), calls)[-1].access()
@@ -104,10 +107,11 @@ def tried(
 
 
 @DEAR
-@given(situations(), situations(), st.sets(st.sampled_from(Approval)), randoms)
+@given(journeys(), st.sets(st.sampled_from(Approval)), randoms)
 def test_a_plan_of_which_parts_are_held_stays_within_start_and_goal(
-    start: Things, goal: Things, held: set[Approval], random: Random
+    journey: Journey, held: set[Approval], random: Random
 ) -> None:
+    start, goal = journey
     account, plan = planned(start, goal, held=frozenset(held))
     calls = in_some_order(plan, random)
     full = states_on_the_way(account.copy(), calls)[-1].access()
@@ -116,8 +120,9 @@ def test_a_plan_of_which_parts_are_held_stays_within_start_and_goal(
 
 
 @DEAR
-@given(situations(guards=False), situations(guards=False), randoms)
-def test_nobody_loses_what_he_keeps_or_the_plan_says_so(start: Things, goal: Things, random: Random) -> None:
+@given(journeys(guards=False), randoms)
+def test_nobody_loses_what_he_keeps_or_the_plan_says_so(journey: Journey, random: Random) -> None:
+    start, goal = journey
     account, plan = planned(start, goal)
     passed = states_on_the_way(account, in_some_order(plan, random))
     told = any(change.notices or change.action in {Action.REPLACE, Action.DELETE} for change in plan.changes)
@@ -129,8 +134,9 @@ def test_nobody_loses_what_he_keeps_or_the_plan_says_so(start: Things, goal: Thi
 
 
 @DEAR
-@given(situations(), situations(), randoms)
-def test_quotas_hold_on_the_way(start: Things, goal: Things, random: Random) -> None:
+@given(journeys(), randoms)
+def test_quotas_hold_on_the_way(journey: Journey, random: Random) -> None:
+    start, goal = journey
     account, plan = planned(start, goal, quotas=no_more_than(*start, *goal))
     passed = states_on_the_way(account, in_some_order(plan, random))
 

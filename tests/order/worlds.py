@@ -383,3 +383,26 @@ def _roles(
         permissions_boundary=draw(st.none() | one_of_them) if guards and arns else None,
         tags={"team": draw(st.sampled_from(TEAMS))} if guards and draw(st.booleans()) else {},
     )
+
+
+@st.composite
+def journeys(draw: st.DrawFn, *, guards: bool = True) -> tuple[list[Role | ManagedPolicy], list[Role | ManagedPolicy]]:
+    """A start and a goal; about half of what is there at the start stays as it is."""
+    start, other = draw(situations(guards=guards)), draw(situations(guards=guards))
+    goal = {value.address: value for value in other}
+    goal |= {value.address: value for value in start if draw(st.booleans())}
+    return start, _whole(list(goal.values()))
+
+
+def _whole(things: list[Role | ManagedPolicy]) -> list[Role | ManagedPolicy]:
+    """The same without references to what is not among them."""
+    arns = {thing.arn for thing in things}
+    return [_within(thing, arns) if isinstance(thing, Role) else thing for thing in things]
+
+
+def _within(role: Role, arns: set[str]) -> Role:
+    boundary = role.permissions_boundary if role.permissions_boundary in arns else None
+    trust = role.trust.without_principals(lambda place: ":role/" in place.value and place.value not in arns)
+    if not trust.raw_statements:
+        trust = document(trusting(ALICE_ARN))
+    return replace(role, managed_policies=role.managed_policies & arns, permissions_boundary=boundary, trust=trust)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +12,11 @@ from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, title_of
 from reconciler.cli.terminal import Terminal
 from reconciler.render.json import drift_to_json, dumps, failure_to_json, fleet_to_json, summed
+from reconciler.render.known import trace_json
 from reconciler.render.text import Titled, drift_text
 
 if TYPE_CHECKING:
+    from reconciler.drift import DriftReport
     from reconciler.engine import DriftRun
 
 
@@ -71,7 +73,7 @@ def command(
         )
     finally:
         watch.stop()
-    terminal.show(_as_json(run) if form == "json" else drift_as_text(run, terminal))
+    terminal.show(_as_json(run, with_traces=resolve is not None) if form == "json" else drift_as_text(run, terminal))
     reports = [one.report for one in run.accounts if one.report is not None]
     say_calls(terminal, (report.calls for report in reports))
     if any(one.error for one in run.accounts):
@@ -88,9 +90,20 @@ def drift_as_text(run: DriftRun, terminal: Terminal) -> str:
     return drift_text(titled, terminal.out)
 
 
-def _as_json(run: DriftRun) -> str:
+def _as_json(run: DriftRun, *, with_traces: bool) -> str:
     parts = [
-        drift_to_json(one.report) if one.report is not None else failure_to_json(one.account, one.error)
+        _report_as_json(one.report, with_traces=with_traces)
+        if one.report is not None
+        else failure_to_json(one.account, one.error)
         for one in run.accounts
     ]
     return dumps(fleet_to_json(parts, summed(parts)) if run.fleet else parts[0])
+
+
+def _report_as_json(report: DriftReport, *, with_traces: bool) -> dict[str, Any]:
+    """Return a report as JSON; where CloudTrail was asked, each finding has the key `cloudtrail`."""
+    shown = drift_to_json(report)
+    if with_traces:
+        for finding, found in zip(shown["findings"], report.findings, strict=True):
+            finding["cloudtrail"] = trace_json(found.cloudtrail)
+    return shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -89,7 +89,7 @@ class Work:
         self._manifests = Manifests()
         self.errors: dict[str, tuple[Diagnostic, ...]] = {}
         self.store = store_of(settings)
-        self._others: list[State] = []
+        self._others: list[State] | None = None
         self._unread: list[Diagnostic] = []
 
     def __enter__(self) -> Self:
@@ -226,8 +226,14 @@ class Work:
             if one.id not in self.errors:
                 with self._beside_the_others(one):
                     readings[one.id] = self._read(one)
-        self._others, self._unread = other_states(self.store, than=readings.keys())
+        if _unexplained(readings.values()):
+            self._consult_others(readings)
         return readings
+
+    def _consult_others(self, readings: Mapping[str, Reading]) -> None:
+        """Read the states of all other accounts; there may be many, so not without need."""
+        if self._others is None:
+            self._others, self._unread = other_states(self.store, than=readings.keys())
 
     @contextmanager
     def _beside_the_others(self, account: _Account) -> Iterator[None]:
@@ -276,7 +282,7 @@ class Work:
 
     def index(self, readings: Mapping[str, Reading]) -> PrincipalIndex:
         """Return who lives in any of the accounts, and who is remembered, of accounts that are not read too."""
-        ledger: dict[str, Remembered] = ledger_of(self._others)
+        ledger: dict[str, Remembered] = ledger_of(self._others or ())
         for reading in readings.values():
             ledger.update(reading.observed.ledger)
         return index_of([reading.snapshot for reading in readings.values()], ledger)
@@ -310,7 +316,8 @@ class Work:
 
     def doubts(self, readings: Mapping[str, Reading]) -> dict[str, list[Diagnostic]]:
         """Return by account what makes memory doubtful: a state that cannot be read, a contradiction, the clock."""
-        against = contradictions([*(reading.state for reading in readings.values()), *self._others])
+        self._consult_others(readings)
+        against = contradictions([*(reading.state for reading in readings.values()), *(self._others or ())])
         return {
             account: [*self._unread, *against.get(account, ()), *_clock_set_back(reading)]
             for account, reading in readings.items()
@@ -329,7 +336,7 @@ class Work:
         from reconciler.drift import find_drift, traced, with_hearsay  # noqa: PLC0415  a plan needs none of it
 
         found = find_drift(self.world(reading, readings), unmanaged=unmanaged, calls=self.calls(reading))
-        found = with_hearsay(replace(found, warnings=(*found.warnings, *said)), self._others)
+        found = with_hearsay(replace(found, warnings=(*found.warnings, *said)), self._others or ())
         return found if resolved is None else traced(found, resolved)
 
     def ask_cloudtrail(self, readings: Mapping[str, Reading], said: Mapping[str, list[Diagnostic]]) -> Resolved:
@@ -356,7 +363,7 @@ class Work:
     def compact(self, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:
         """Write the memory of an account without the dead IDs that no account shows; tell how many went."""
         shown = ids_in(role.trust for one in readings.values() for role in one.snapshot.roles.values())
-        states = [*(one.state for one in readings.values()), *self._others]
+        states = [*(one.state for one in readings.values()), *(self._others or ())]
         trusted = {id_ for state in states for owned in state.objects.values() for id_ in owned.principals.values()}
         before = reading.observed
         after = self.store.write(compact(before, dead_in_use=shown | trusted))
@@ -474,6 +481,16 @@ class Work:
                     severity=Severity.WARNING,
                     help="Make sure that the configuration is the one that you mean.",
                 )
+
+
+def _unexplained(readings: Iterable[Reading]) -> bool:
+    """Tell whether a trust policy shows an ID that no account at hand knows, living or dead."""
+    known: set[str] = set()
+    shown: set[str] = set()
+    for reading in readings:
+        known |= reading.observed.ledger.keys()  # the living are in it too
+        shown |= ids_in(role.trust for role in reading.snapshot.roles.values())
+    return not shown <= known
 
 
 def _clock_set_back(reading: Reading) -> list[Diagnostic]:

@@ -1,4 +1,4 @@
-"""What the ledgers know of a user or role, for people and for programs."""
+"""What ledgers and CloudTrail know of a user or role, for people and for programs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from reconciler.cloudtrail import Deed, Trace
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
 from reconciler.state.history import Holder, Known
 
@@ -25,6 +26,25 @@ def known_lines(found: Sequence[Known]) -> Iterator[Line]:
 def known_json(principal: str, found: Sequence[Known]) -> dict[str, Any]:
     """Return what is known as JSON: the keys of an ID are the fields of `Known`."""
     return {"format_version": FORMAT_VERSION, "principal": principal, "known": [asdict(known) for known in found]}
+
+
+def trace_json(trace: Trace | None) -> dict[str, Any] | None:
+    """Return what CloudTrail told of a dead ID as JSON: each deed with who did it, when, and by which request."""
+    if trace is None:
+        return None
+    deeds = {"created": trace.created, "deleted": trace.deleted, "recreated": trace.recreated}
+    return {"arn": trace.arn, **{name: deed and _deed(deed) for name, deed in deeds.items()}}
+
+
+def _deed(deed: Deed) -> dict[str, Any]:
+    return {
+        "call": deed.call,
+        "by": deed.by,
+        "at": deed.at,
+        "event_id": deed.event_id,
+        "request_id": deed.request_id,
+        "principal_id": deed.id,
+    }
 
 
 def _facts(known: Known) -> Iterator[tuple[str, str]]:

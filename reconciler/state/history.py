@@ -189,5 +189,10 @@ def _said(code: Code, message: str) -> Diagnostic:
 
 def ids_in(documents: Iterable[PolicyDocument]) -> set[str]:
     """Return the unique IDs that stand as principals in documents, without sessions."""
-    values = {place.value for document in documents for place in document.settled.principals() if place.key == "AWS"}
+    values = {
+        place.value
+        for document in documents
+        for place in document.settled.principals()
+        if place.key == "AWS" and place.value.startswith(("AROA", "AIDA"))
+    }
     return {found["id"] for value in values if (found := UNIQUE_ID.fullmatch(value))}

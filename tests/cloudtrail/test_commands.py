@@ -118,6 +118,14 @@ def test_programs_get_what_was_found_in_the_keys_of_a_finding(house: Watched, ru
     assert (found["principal_id"], found["last_known_arn"]) == (dead, arn("role", "ci"))
     assert (found["standing"], found["deleted"]) == ("deleted", at(hours=1))
     assert "CloudTrail: created by " in found["message"]
+    told = found["cloudtrail"]
+    assert told["arn"] == arn("role", "ci")
+    assert told["created"]["principal_id"] == dead
+    assert (told["deleted"]["call"], told["deleted"]["at"]) == ("DeleteRole", at(hours=1))
+    assert told["deleted"]["by"] == f"arn:aws:iam::{ACCOUNT}:root"
+    assert told["deleted"]["event_id"] in found["message"]
+    assert told["deleted"]["request_id"] in found["message"]
+    assert told["recreated"] is None
     assert report["calls"]["LookupEvents"] == 2
 
 

@@ -163,3 +163,17 @@ def test_ids_are_sought_in_principals_and_nowhere_else(house: Watched, session: 
     }
     house.account.force_trust("deployer", {"Version": "2012-10-17", "Statement": [statement]})
     assert ids_in([PolicyDocument(house.account.trust("deployer"))]) == {dead}
+
+
+def test_other_states_are_not_read_for_a_plan_that_has_no_question(house: Watched) -> None:
+    house.account.create_user("alice")
+    house.account.create_role("deployer", trust=trusting(arn("user", "alice")))
+    house.drift()
+    (house.folder / "state" / f"{OTHER}.json").write_text("{")
+    assert Code.RS501 not in [one.code for one in house.plan().warnings]
+
+    house.account.delete_user("alice")
+    assert Code.RS501 not in [one.code for one in house.plan().warnings]  # its own ledger knows her
+
+    house.change_memory(ledger={})
+    assert Code.RS501 in [one.code for one in house.plan().warnings]

@@ -91,7 +91,9 @@ def _trust_change(
 
 
 def _moved(path: str, live: Any, declared: Any, case: Case, world: World, trust: TrustChange | None) -> Moved:
-    who = None if trust is not None and trust.by_nobody else _who_moved(path, live, declared, case, world)
+    who = _who_moved(path, live, declared, case, world)
+    if trust is not None and trust.by_nobody and who is not Reason.UNFINISHED:
+        who = None
     reasons = [reason for reason in (who, trust.reason if trust else None) if reason is not None]
     kinds = _approvals(path, live, declared, case, world, who=who, trust=trust)
     return Moved(

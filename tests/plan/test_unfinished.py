@@ -185,6 +185,19 @@ def test_a_trust_cut_short_trusts_only_those_whom_the_review_knew(house: House) 
     assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
 
 
+def test_a_re_trust_that_was_approved_and_not_begun_is_not_asked_for_again(house: House) -> None:
+    house.settle()
+    house.pass_time()
+    house.account.recreate_user("alice")
+    house.drift()
+    leave_an_intent(house)
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "principal_recreated", set(), False)
+    house.account.recreate_user("alice")
+    assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
+    assert held(house.apply()) == ["role/deployer"]
+    house.settle()
+
+
 def digest_of_bob() -> str:
     """Return the digest of a trust in bob alone: what an approved run had written on its way."""
     from reconciler.model.policy import PolicyDocument  # noqa: PLC0415  used in one place

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.apply import Outcome
+from reconciler.model.change import Call
 from reconciler.sandbox.box import is_mutating
 from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
@@ -204,3 +206,42 @@ kind: Role
 name: deployer
 trust: [{user: alice}]
 """
+
+
+def test_what_waits_for_an_approval_is_not_laundered_by_a_kill(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", TRUSTING_ALICE)
+    house.applied()
+    house.account.recreate_user("alice")
+    house.write("a.yaml", TRUSTING_ALICE + "description: changed\ntags: {team: storage}\n")
+    with killed_at_call(house, 2, after=False):
+        house.apply(review=False)
+    assert house.state["intents"]
+    (change,) = house.plan().changes
+    assert change.held
+    result = house.apply(review=False)
+    assert result.summary.held == 1
+    assert house.account.trust("deployer")["Statement"][0]["Principal"]["AWS"] != house.account.user_arn("alice")
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, RuntimeError])
+def test_whatever_ends_a_run_what_was_done_is_stored(ending: type[BaseException], begun: House) -> None:
+    house = begun
+
+    class Ends:
+        """Breaks off, once a role has been made."""
+
+        def page(self, account: str, call: str, items: int) -> None:
+            pass
+
+        def outcome(self, outcome: Outcome) -> None:
+            if outcome.call == "CreateRole":
+                raise ending
+
+        def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
+            pass
+
+    with pytest.raises(ending):
+        house.apply(progress=Ends())
+    assert "role/leaving" not in house.owned
+    converges(house)

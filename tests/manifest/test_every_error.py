@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from reconciler.manifest import validate_offline
 from reconciler.model.diagnostic import Diagnostic
 from tests.manifest.support import codes, load, said
 from tests.manifest.test_goldens import BROKEN
+from tests.manifest.texts import texts
 
 ROLE = 'kind: Role\nname: {}\ntrust: [{{account: "123456789012"}}]\n'
 
@@ -191,3 +194,45 @@ def test_a_hidden_character_hides_nothing_but_itself(tmp_path: Path, name: str) 
 
 def test_a_file_of_hidden_characters_is_not_taken_for_text(tmp_path: Path) -> None:
     assert codes(told(tmp_path, "\x00" * 5000)) == ["RM103"] * 20
+
+
+MISTAKES = {
+    "name": "name: my role",
+    "account": "account: 1234",
+    "path": "path: apps",
+    "description": "description: true",
+    "max_session_duration": "max_session_duration: 1h",
+    "permissions_boundary": "permissions_boundary: &b Limits",
+    "tags": "tags: {a: [b], A: c, 'aws:x': d}",
+    "trust": "trust: [{user: {name: a}, sid: a b}, {servise: ec2}, 5, {role: x, require_mfa: true}]",
+    "managed_policies": "managed_policies: [{a: b}, 'x y', 'arn:aws:iam::aws:user/x']",
+    "inline_policies": "inline_policies: {'a b': {Statement: {Efect: Alow, Action: x, Resource: [1]}}, c: d}",
+    "prevent_destroy": "prevent_destroy: yes",
+    "deletion_policy": "deletion_policy:",
+    "colour": "colour: blue",
+}
+SOUND = {"kind": "kind: Role", "name": "name: r", "trust": "trust: [{account: '123456789012'}]"}
+
+
+def mistaken(folder: Path, keys: frozenset[str]) -> set[str]:
+    lines = SOUND | {key: MISTAKES[key] for key in MISTAKES if key in keys}
+    found = told(folder, "\n".join(lines.values()) + "\n")
+    assert len(found) == len({(one.message, one.place) for one in found})
+    return {f"{one.code} {one.message} {one.help} {one.place and (one.place.column, one.place.text)}" for one in found}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.frozensets(st.sampled_from(sorted(MISTAKES))))
+def test_all_that_is_told_of_each_mistake_alone_is_told_of_many_together(tmp_path: Path, keys: frozenset[str]) -> None:
+    alone = [mistaken(tmp_path, frozenset({key})) for key in keys]
+    assert all(alone)
+    assert mistaken(tmp_path, keys) == set().union(*alone)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts())
+def test_any_text_is_declared_or_told_of(tmp_path: Path, text: str) -> None:
+    manifests = load(tmp_path, m_yaml=text.encode("utf-8", "surrogatepass"))
+    found = validate_offline(manifests)
+    assert manifests.documents or any(one.is_error for one in found)
+    assert not manifests.flawed or manifests.has_errors

@@ -164,7 +164,7 @@ class House:
         result = self.apply()
         assert not self.box.mutating_calls
         assert result.outcomes == ()
-        plan = self.plan()
+        plan = self._planned({})
         assert told(plan) == {}
         assert (dict(plan.records), plan.blockers) == ({}, ())
         report = self.drift()

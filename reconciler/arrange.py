@@ -54,7 +54,7 @@ _GIVE_FIRST = {
     Effect.BOTH: Phase.BOTH,
     Effect.NARROWS: Phase.TAKE,
 }
-_REPLACED = "a policy of role/{} is replaced, which takes the old one off before the new one is there"
+_REPLACED = "a policy of {} is replaced, which takes the old one off before the new one is there"
 
 
 def arrange(drafts: Mapping[str, Draft], world: World) -> dict[str, Arranged]:
@@ -205,8 +205,7 @@ def _waiting_as_a_whole(step: Step, draft: Draft) -> Step:
 
 
 def _role_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
-    if draft.move is None:
-        return list(draft.steps), []
+    assert draft.move is not None  # noqa: S101  a role that stays has a trust, and be it the one that it has
     manner, why = _manner(draft, placing)
     steps = [_placed(step, draft, manner, placing) for step in draft.steps]
     alone = placing.bearing.alone(draft.address)
@@ -230,7 +229,7 @@ def _manner(draft: Draft, placing: _Placing) -> tuple[Manner, list[str]]:
     gives_and_takes = {Effect.WIDENS, Effect.NARROWS} <= effects or Effect.BOTH in effects
     why = [no_room] if no_room and gives_and_takes else []
     if replaced:
-        why.append(_REPLACED.format(draft.move.role if draft.move else draft.address))
+        why.append(_REPLACED.format(draft.address))
     return (Manner.TAKE_FIRST if guarded or no_room else Manner.GIVE_FIRST), why
 
 
@@ -244,6 +243,8 @@ def _placed(step: Step, draft: Draft, manner: Manner, placing: _Placing) -> Step
         return replace(step, phase=_STRICT[step.effect])
     if placing.bearing.leads_on(draft.address, step):
         return replace(step, phase=_STRICT[step.assumes])
+    if step.effect is Effect.NARROWS and _is_followed(step, draft):
+        return replace(step, phase=Phase.NARROW)
     arn = step.operation.params.get("PolicyArn", "")
     moving = {one.effect for one in placing.bearing.moving_policy(arn)} - {Effect.NEUTRAL}
     match step.operation.call:
@@ -253,6 +254,12 @@ def _placed(step: Step, draft: Draft, manner: Manner, placing: _Placing) -> Step
             return replace(step, phase=Phase.NARROW)
         case _:
             return replace(step, phase=_GIVE_FIRST[step.effect])
+
+
+def _is_followed(step: Step, draft: Draft) -> bool:
+    """Tell whether a call on an inline policy is only its first: another one gives what is waited for."""
+    name = step.operation.params.get("PolicyName")
+    return name is not None and sum(other.operation.params.get("PolicyName") == name for other in draft.steps) > 1
 
 
 def _by_size(step: Step, draft: Draft) -> Phase:
@@ -280,8 +287,7 @@ def _is_replaced(step: Step, placing: _Placing) -> bool:
 def _no_room(draft: Draft, world: World) -> str | None:
     """Return why something must be taken before the rest can be given, None where there is room."""
     role, live = draft.declared, draft.live
-    if not isinstance(role, Role) or not isinstance(live, Role):
-        return None
+    assert isinstance(role, Role) and isinstance(live, Role)  # noqa: S101, PT018  one that stays
     attached = live.managed_policies | role.managed_policies
     quotas = world.snapshot.quotas
     gives = [step for step in draft.steps if step.operation.call is Call.ATTACH_ROLE_POLICY]
@@ -315,7 +321,8 @@ def _policy_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[st
         live = placing.world.view(draft.live, declaration) if draft.live else None
         steps = permission_steps(live, draft.declared, placing.world, approvals=given, in_two=True)
         notices = [f"{draft.address} allows only what its old and new document have in common for a moment"]
-    strict = in_two or placing.is_strict(draft)
+    versions = sum(step.operation.call is Call.CREATE_POLICY_VERSION for step in steps)
+    strict = versions > 1 or placing.is_strict(draft)
     placed: list[Step] = []
     for position, step in enumerate(steps):
         # A version is deleted to make room for the one that follows: both belong together.

@@ -244,8 +244,9 @@ def _held_trust(
 
     Where anything else moves, the first takes away only: whom it adds might meet what others are still to lose.
     """
-    if alone or effect_of(move.living, meanwhile, partition=move.partition) is Effect.NARROWS:
-        return [_narrow_trust(move, meanwhile)], [_final_trust(move)], []
+    ready = now.writable(meanwhile)
+    if ready and (alone or effect_of(move.living, ready, partition=move.partition) is Effect.NARROWS):
+        return [_narrow_trust(move, ready, now)], [_final_trust(move)], []
     return _split_trust(move, meanwhile, now)
 
 

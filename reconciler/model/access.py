@@ -144,7 +144,7 @@ def _may_meet(one: Reach, other: Reach) -> bool:
 def _may_be_one(some: frozenset[tuple[str, str]] | None, others: frozenset[tuple[str, str]] | None) -> bool:
     """Tell whether one principal may be meant by both: an account means all in it, a role its sessions."""
     if some is None or others is None:
-        return some == others
+        return True  # everybody but some
     return any(
         one == other or "*" in (one[1], other[1]) or _may_include(one[1], other[1]) or _may_include(other[1], one[1])
         for one in some

@@ -8,7 +8,7 @@ documents are in canonical form. A path that an object has not (an inline policy
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument, Resolve, digest_of, unresolved
@@ -36,6 +36,8 @@ def paths_of(value: Role | ManagedPolicy) -> Paths:
         case ManagedPolicy():
             tags = {} if value.tags is None else {"tags": dict(value.tags)}
             return {"policy": value.policy, "description": value.description, **tags}
+        case _:
+            assert_never(value)
 
 
 def form_of(content: Any, partition: str = "aws", resolve: Resolve = unresolved) -> Any:
@@ -89,3 +91,5 @@ def as_json(value: Role | ManagedPolicy) -> Mapping[str, Any]:
         case ManagedPolicy():
             tags = None if value.tags is None else dict(sorted(value.tags.items()))
             return {**shared, "description": value.description, "tags": tags, "policy": shown(value.policy)}
+        case _:
+            assert_never(value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import event, example, given
 
-from reconciler.model.access import has_effect, narrowed, widens
+from reconciler.model.access import has_effect, loses, narrowed, widens
 from reconciler.model.policy import PolicyDocument
 from reconciler.operations import Effect, effect_of
 from reconciler.sandbox.documents import parse_permissions, parse_trust
@@ -19,6 +19,7 @@ from tests.model.documents import (
     OTHER,
     OWN,
     RUNNER_ARN,
+    SESSION_ARN,
     Json,
     allowed,
     edited,
@@ -338,6 +339,37 @@ def test_every_guard_of_both_stands_in_between() -> None:
     expected = document(READ, deny("s3:GetAcl"), deny("s3:GetTags"))
     assert common_to(before, after).same_meaning(expected)
     assert common_to(document(deny()), document(WRITE)).same_meaning(document(deny()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        pytest.param(trusting(ALICE_ARN), trusting(BOB_ARN), False, id="nobody stays"),
+        pytest.param(trusting(ALICE_ARN), trusting(ALICE_ARN, BOB_ARN), False, id="who stays is in it"),
+        pytest.param(trusting(OWN), trusting(ALICE_ARN), True, id="one of the account"),
+        pytest.param(trusting(OTHER), trusting(ALICE_ARN), False, id="nobody of another account"),
+        pytest.param(trusting(RUNNER_ARN), trusting(SESSION_ARN), True, id="a session"),
+        pytest.param(trusting("*", Condition=MFA), trusting(ALICE_ARN), True, id="one of all"),
+        pytest.param(trusting(ALICE_ARN), trusting(ALICE_ARN, Action="sts:TagSession"), False, id="nothing is kept"),
+        pytest.param(trusting(ALICE_ARN), trusting(ALICE_ARN, Action="sts:*", Condition=MFA), True, id="some of it"),
+        pytest.param(
+            trusting(ALICE_ARN),
+            without("Action", trusting(ALICE_ARN), NotAction="sts:TagSession"),
+            True,
+            id="all but some",
+        ),
+        pytest.param(
+            without("Principal", trusting(), NotPrincipal={"AWS": BOB_ARN}), trusting(ALICE_ARN), True, id="all but one"
+        ),
+    ],
+)
+def test_who_keeps_the_right_and_may_be_without_it_in_between_is_known(
+    before: Json, after: Json, *, lost: bool
+) -> None:
+    one, other = document(before), document(after)
+    between = narrowed(one, other, partition="aws")
+
+    assert loses(one, other, between, partition="aws") is lost
 
 
 def test_nothing_in_common_is_nothing_to_write() -> None:

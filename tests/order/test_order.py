@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from reconciler.model.change import Action, Approval, Call, Change
+from reconciler.model.form import digests_of
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.role import Role
@@ -552,6 +553,71 @@ def test_who_comes_waits_with_what_is_still_to_be_taken() -> None:
     (change,) = make_plan(world(start, goal), policy=Policy(held=frozenset({Approval.BROADEN}))).changes
 
     assert [operation.held for operation in change.operations] == [True, True]
+
+
+def applied(earlier: Role, now: Role, goal: Role, *more: Role | ManagedPolicy) -> Change:
+    """The change of a role that was applied in an earlier form, and of which somebody took something away since."""
+    known = world([now, *more], [goal, *more])
+    owned = replace(known.state.objects[now.address], digests=digests_of(earlier))
+    objects = {**known.state.objects, now.address: owned}
+    known = replace(known, state=replace(known.state, objects=objects))
+    found = make_plan(known, policy=Policy())
+    return next(change for change in found.changes if change.address == now.address)
+
+
+def held(change: Change) -> list[tuple[str, bool]]:
+    return [(operation.call.value, operation.held) for operation in change.operations]
+
+
+def test_what_somebody_took_away_waits_while_the_manifest_takes_more() -> None:
+    def doing(*statements: Any) -> Role:
+        return role("a", trusting(ALICE_ARN), inline={"i": statements})
+
+    change = applied(doing(READ, WRITE, ERASE), doing(WRITE, ERASE), doing(READ, ERASE))
+    assert held(change) == [("PutRolePolicy", False), ("PutRolePolicy", True)]
+    assert change.operations[0].params["PolicyDocument"]["Statement"] == [ERASE]
+
+    released = Account.of(world([doing(WRITE, ERASE)], []))
+    for operation in change.operations:
+        released.do(change, operation)
+    assert released.objects["role/a"]["inline_policies/i"].same_meaning(document(READ, ERASE))
+
+    guarded = applied(doing(READ, WRITE), doing(WRITE, *[NO_READ] * 9), doing(READ, *[NO_WRITE] * 9))
+    assert held(guarded)[-1] == ("PutRolePolicy", True)
+
+
+def test_whom_somebody_shut_out_waits_while_the_manifest_shuts_out_another() -> None:
+    def letting(*arns: str, does: Any = READ) -> Role:
+        return role("a", trusting(*arns), inline={"i": [does]})
+
+    one, two, goal = letting(ALICE_ARN, BOB_ARN), letting(BOB_ARN, STRANGER_ARN), letting(ALICE_ARN, BOB_ARN)
+    assert held(applied(one, two, goal)) == [("UpdateAssumeRolePolicy", False), ("UpdateAssumeRolePolicy", True)]
+    assert held(applied(one, letting(BOB_ARN), goal)) == [("UpdateAssumeRolePolicy", True)]
+    assert held(applied(one, two, letting(ALICE_ARN, BOB_ARN, does=WRITE))) == [
+        ("UpdateAssumeRolePolicy", False),
+        ("PutRolePolicy", False),
+        ("UpdateAssumeRolePolicy", True),
+    ]
+
+
+def test_a_shared_policy_gives_what_leads_on_after_that_role_has_lost() -> None:
+    still = role("a", trusting(ALICE_ARN), attached=["P"])
+    start: Things = [policy("P", READ), still, role("b", trusting(ROOT), inline={"i": [WRITE]})]
+    found = plan(start, [policy("P", READ, ASSUME), still, role("b", trusting(ROOT), inline={"i": [ERASE]})])
+
+    assert calls(found) == ["PutRolePolicy b", "CreatePolicyVersion P"]
+    walked(found, start)
+
+
+def test_all_that_a_role_can_be_made_with_is_given_at_once() -> None:
+    whole = role("a", trusting(ALICE_ARN), description="x", tags={"t": "1"}, permissions_boundary=policy_arn("P"))
+    found = plan([], [policy("P", READ, description="y", tags={"t": "2"}), whole])
+
+    made = {change.address: change.operations[0].params for change in found.changes}
+    assert made["role/a"]["Tags"] == [{"Key": "t", "Value": "1"}]
+    assert (made["role/a"]["Description"], made["managed_policy/P"]["Description"]) == ("x", "y")
+    assert made["managed_policy/P"]["Tags"] == [{"Key": "t", "Value": "2"}]
+    walked(found, [])
 
 
 def test_a_live_trust_that_nobody_understands_is_closed_before_permissions_move() -> None:

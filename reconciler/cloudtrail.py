@@ -217,7 +217,7 @@ def _who(identity: Mapping[str, Any]) -> str:
 class Life:
     """A user or role, from the first event that tells of it to the last.
 
-    `id` and `arn` are None where it is older than the events. `named` is the deed that gave it its last name, None
+    `id` and `arn` are None where it is older than the events. `named` is the deed that gave it its last ARN, None
     where that is older too; `renames` are all that moved it.
     """
 
@@ -278,8 +278,8 @@ def _happen(deed: Deed, holders: dict[Key, Life]) -> list[Life]:
     life = before or Life(key=deed.key)
     if deed.call == "UpdateUser":
         displaced = holders.pop(deed.new_key, None)
-        named = life.named if deed.new_key == deed.key else deed
         arn = life.arn and _moved(life.arn, deed)
+        named = life.named if arn and arn == life.arn else deed
         holders[deed.new_key] = replace(life, key=deed.new_key, arn=arn, named=named, renames=(*life.renames, deed))
         return [displaced] if displaced else []
     return [replace(life, deleted=deed)]
@@ -379,7 +379,7 @@ def _told(trace: Trace) -> str:
     parts = [f"created by {trace.created}"] if trace.created else []
     parts += [f"deleted by {trace.deleted}" if trace.deleted else "its deletion is not recorded"]
     if trace.recreated:
-        how = "its name was given to another" if trace.recreated.call == "UpdateUser" else "recreated"
+        how = "its ARN was given to another" if trace.recreated.call == "UpdateUser" else "recreated"
         parts.append(f"{how} by {trace.recreated}")
     return f"CloudTrail: {'; '.join(parts)}."
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from reconciler.cloudtrail import CALLS, KEPT, SKEW, Deed, History, Resolved, moment_of, read_events
 from reconciler.iam import AwsError, Trail
+from reconciler.log import log
 from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.principal import PrincipalIndex, Remembered
@@ -79,6 +80,7 @@ def _read(
         except AwsError as error:
             return [*deeds, *reversed(newest_first)], [_cut_short(trail.account, error), *_unread(trail.account, wrong)]
         deeds += reversed(newest_first)
+        log("info", "asked CloudTrail", account=trail.account, call=call, events=count)
     return deeds, _unread(trail.account, wrong)
 
 

@@ -106,6 +106,7 @@ def test_drift_tells_who_deleted_it_and_still_exits_2(house: Watched, run: Run) 
     assert "RP203" in plain.out
     assert "RP202" in resolved.out
     assert "LookupEvents 2" in resolved.err
+    assert "asked CloudTrail" in resolved.err  # off a terminal the log tells how far it is
 
 
 @pytest.mark.usefixtures("box")

@@ -198,8 +198,44 @@ def test_a_name_taken_over_by_a_rename_is_told_as_one(house: Watched) -> None:
     found = orphan(house.ask())
 
     assert (found.standing, found.current_id) == (Standing.RECREATED, house.account.user_id("alice"))
-    assert f"its name was given to another by {EVE}" in found.message
+    assert f"its ARN was given to another by {EVE}" in found.message
     assert "(UpdateUser, event " in found.message
+
+
+def test_an_arn_taken_over_by_a_move_is_told_as_one(house: Watched) -> None:
+    house.account.create_user("alice")
+    house.account.create_role("deployer", trust=trusting(ALICE))
+    house.pass_time()
+    house.account.delete_user("alice")
+    house.account.create_user("alice", path="/staff/")
+    house.pass_time()
+    eve(house).update_user(UserName="alice", NewPath="/")
+    house.pass_time()
+    house.account.call("UpdateUser", UserName="alice", NewPath="/")  # changes nothing
+
+    found = orphan(house.ask())
+
+    assert found.standing is Standing.RECREATED
+    assert f"its ARN was given to another by {EVE}" in found.message
+
+
+def test_who_had_the_name_for_a_while_is_not_taken_for_who_has_it(house: Watched) -> None:
+    house.account.create_user("alice")
+    house.account.create_role("deployer", trust=trusting(ALICE))
+    house.drift()
+    house.pass_time()
+    house.account.recreate_user("alice")
+    house.account.create_user("mallory")
+    house.drift()
+    house.pass_time(100 * DAY)  # both are older than all events
+    house.account.rename_user("alice", new_name="alicia")
+    house.pass_time()
+    eve(house).update_user(UserName="mallory", NewUserName="alice")
+
+    found = orphan(house.ask())
+
+    assert found.current_id == house.account.user_id("alice")
+    assert f"its ARN was given to another by {EVE}" in found.message
 
 
 def test_what_is_older_than_ninety_days_stays_unknown_and_is_said_to(house: Watched) -> None:
@@ -285,6 +321,21 @@ def test_only_the_time_since_it_was_last_alive_is_looked_at_where_all_is_known(h
     assert house.box.requests["LookupEvents"] == 3  # one page each, not three of CreateUser
     assert found.cloudtrail is not None
     assert found.cloudtrail.deleted is not None
+
+
+def test_one_unknown_id_is_enough_for_all_ninety_days_to_be_looked_at(house: Watched) -> None:
+    unknown = house.trusted_and_gone()
+    house.account.create_user("alice")
+    house.account.create_role("second", trust=trusting(ALICE))
+    house.drift()
+    house.pass_time(50 * DAY)
+    house.drift()
+    house.account.delete_user("alice")
+
+    found = {each.principal_id: each.last_known_arn for each in house.ask().findings if each.principal_id}
+
+    assert found[unknown] == CI
+    assert set(found.values()) == {CI, ALICE}
 
 
 def test_the_pace_of_two_a_second_is_kept_over_all_pages(house: Watched) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.declared import Declaration
@@ -213,6 +214,8 @@ def too_large(declaration: Declaration, live: Role | ManagedPolicy | None, world
             )
             if live is not None and quotas.versions_per_policy <= 1:
                 yield _no_free_version(declaration)
+        case _:
+            assert_never(declaration.value)
 
 
 def _no_free_version(declaration: Declaration) -> Diagnostic:

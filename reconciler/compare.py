@@ -91,7 +91,7 @@ def _trust_change(
 
 
 def _moved(path: str, live: Any, declared: Any, case: Case, world: World, trust: TrustChange | None) -> Moved:
-    who = _who_moved(path, live, declared, case, world)
+    who: Reason | None = _who_moved(path, live, declared, case, world)
     if trust is not None and trust.by_nobody and who is not Reason.UNFINISHED:
         who = None
     reasons = [reason for reason in (who, trust.reason if trust else None) if reason is not None]

@@ -177,7 +177,8 @@ def diff(world: World, *, only: frozenset[str] | None = None, without: frozenset
     warnings: list[Diagnostic] = []
     records: dict[str, Record] = {}
     for case in found:
-        match _draft(case, decisions[case.address], world, made):
+        outcome = _draft(case, decisions[case.address], world, made)
+        match outcome:
             case Draft() as draft:
                 drafts[case.address] = draft
             case Diagnostic() as blocker:
@@ -185,6 +186,8 @@ def diff(world: World, *, only: frozenset[str] | None = None, without: frozenset
             case None:
                 if (record := _news(case, world, made)) is not None:
                     records[case.address] = record
+            case _:
+                assert_never(outcome)
         if decisions[case.address] in _COMPARING:
             warnings.extend(_remarks(case))
     stopped = {blocker.address for blocker in blockers}
@@ -405,8 +408,7 @@ def _forget(case: Case) -> Draft:
 def _remarks(case: Case) -> Iterator[Diagnostic]:
     """Yield what is worth saying of an object that is compared, and left as it is."""
     declaration, live = case.declaration, case.live
-    if declaration is None or live is None:
-        return
+    assert declaration is not None and live is not None  # noqa: S101, PT018  what is compared is both
     if isinstance(live, Role) and declaration.keeps_boundary and live.permissions_boundary:
         yield Diagnostic(
             Code.RC318,

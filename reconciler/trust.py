@@ -241,10 +241,9 @@ def weigh(
     re_trusted = _re_trusted(declared, before, owned=owned, index=index, free=made.keys(), own_ids=own_ids)
     reasons = [_reason_of(found, declared.trust, index, successors, made) for found in before.dead]
     reasons += _further_reasons(before, index, renewed=renewed, successors=successors)
-    if re_trusted and not reasons:
-        reasons.append(Reason.PRINCIPAL_RECREATED)
-    elif renamed and not reasons:
-        reasons.append(Reason.PRINCIPAL_DELETED)
+    if not reasons and (others := re_trusted | renamed.keys()):
+        lives = bool(others & index.id_by_arn.keys())
+        reasons.append(Reason.PRINCIPAL_RECREATED if lives else Reason.PRINCIPAL_DELETED)
     return TrustChange(
         before=before,
         after=declared.trust,

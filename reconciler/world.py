@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import assert_never
 
 from reconciler.model.arn import parse_arn
 from reconciler.model.declared import Declaration, Desired, Removal
@@ -109,6 +110,8 @@ class World:
             case ManagedPolicy():
                 tags = None if live.tags is None else self._tags(live.tags)
                 return replace(live, tags=self._unread(tags, declaration))
+            case _:
+                assert_never(live)
 
     @staticmethod
     def _unread(tags: Mapping[str, str] | None, declaration: Declaration | None) -> Mapping[str, str] | None:

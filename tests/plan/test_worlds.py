@@ -131,6 +131,18 @@ def test_statements_that_fit_only_one_way_are_paired_that_way() -> None:
     }
 
 
+def test_a_known_dead_id_beside_an_unexplained_one_keeps_its_own_name() -> None:
+    other = "AIDADEAD000000000002"
+    ledger = {other: Remembered(arn("user", "bob"), last_alive="2026-11-24T09:00:00Z")}
+    live = PolicyDocument(trusting(DEAD, other))
+    declared = PolicyDocument(trusting(arn("user", "alice"), arn("user", "bob")))
+    dead = read_trust(live, a_world(ledger=ledger).index, partition="aws", declared=declared).dead
+    assert {found.identified.id: (found.standing, found.arn) for found in dead} == {
+        DEAD: (Standing.INFERRED, arn("user", "alice")),
+        other: (Standing.DELETED, arn("user", "bob")),
+    }
+
+
 def test_two_live_statements_for_one_declared_one_are_no_guess() -> None:
     alice = trusting(arn("user", "alice"))["Statement"][0]
     both = {**alice, "Principal": {"AWS": [arn("user", "alice"), arn("user", "bob")]}}

@@ -500,6 +500,8 @@ def test_a_target_that_trusts_a_new_role_brings_it_along(house: House) -> None:
     house.write("four.yaml", a_role("four"))
     assert set(told(house.plan(targets=("role/one",)))) == {"role/one", "role/two", "role/three"}
     assert set(told(house.plan(targets=("role/three",)))) == {"role/three"}
+    house.settle()
+    assert house.plan(targets=("role/one",)).changes == ()
 
 
 def test_deleting_a_target_alone_says_who_is_left_with_a_dead_id(house: House) -> None:

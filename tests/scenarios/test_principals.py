@@ -436,6 +436,17 @@ def test_a_renamed_principal_is_followed_and_its_new_name_is_given(trusted: Hous
     trusted.assert_at_rest()
 
 
+def test_a_guard_against_somebody_renamed_still_guards_and_says_so(house: House) -> None:
+    house.account.create_user("mallory")
+    deny = f"statement: {{Effect: Deny, Principal: {{AWS: '{arn('user', 'mallory')}'}}, Action: 'sts:AssumeRole'}}"
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", deny))
+    house.settle()
+    house.account.rename_user("mallory", new_name="malice")
+    found = the_finding(house.drift())
+    assert (found.standing, found.severity) == (Standing.RENAMED, "note")
+    assert codes(house.plan().blockers) == [(Code.RP208, "role/deployer")]
+
+
 def test_whoever_takes_a_renamed_principals_name_is_a_stranger(trusted: House) -> None:
     trusted.account.rename_user("alice", new_name="alicia")
     trusted.account.create_user("alice")

@@ -235,3 +235,49 @@ def test_a_held_change_is_not_laundered_by_a_kill(settled: House) -> None:
     assert not settled.state.get("intents")
     again = settled.apply(Choices(), review=False)
     assert again.summary.held == 2
+
+
+def test_what_somebody_has_taken_away_on_the_way_to_a_deletion_is_no_failure(settled: House) -> None:
+    settled.remove("a.yaml")
+    take = settled.account.delete_role_policy
+    settled.box.faults.at("DeleteRolePolicy", do=lambda: take("deployer", "list"))
+    result = settled.apply()
+    assert result.is_complete, told(result)
+    outcomes = {one.call: one.outcome for one in result.outcomes if one.address == "role/deployer"}
+    assert outcomes == {"DeleteRolePolicy": Result.ALREADY, "DeleteRole": Result.DONE}
+    assert "role/deployer" not in settled.live
+
+
+def test_what_may_not_be_looked_at_is_not_written(settled: House) -> None:
+    settled.box.faults.deny("GetRole", count=1)
+    settled.box.reset_calls()
+    result = settled.apply()
+    (failed,) = [one for one in result.outcomes if one.outcome is Result.FAILED]
+    assert failed.diagnostic is not None
+    assert failed.diagnostic.code == "RA403"
+    assert "iam:GetRole" in (failed.diagnostic.help or "")
+    assert settled.box.mutating_calls["PutRolePolicy"] == 1, "that of the other role"
+
+
+def test_a_namesake_that_comes_while_a_write_is_tried_again_is_left_alone(settled: House) -> None:
+    settled.remove("b.yaml")
+    settled.box.faults.throttle("PutRolePolicy", count=1)
+    settled.box.faults.at("GetRole", skip=1, do=lambda: recreate(settled))
+    result = settled.apply(Choices(targets=("role/deployer",)))
+    (failed,) = [one for one in result.outcomes if one.outcome is Result.FAILED]
+    assert failed.diagnostic is not None
+    assert "deleted and recreated" in failed.diagnostic.message
+    assert not settled.account.state.tables.roles.get("deployer").inline
+
+
+def test_an_import_waits_for_its_approval_and_for_an_interrupted_run(settled: House) -> None:
+    settled.account.create_role("found", tags={"team": "other"})
+    settled.write("c.yaml", "kind: Role\nname: found\ntrust: [{service: ec2.amazonaws.com}]\n")
+    bare = settled.apply(review=False)
+    assert {one.outcome for one in bare.outcomes if one.address == "role/found"} == {Result.HELD}
+    assert "role/found" not in settled.owned
+    settled.write("c.yaml", settled.manifest("c.yaml") + "tags: {team: other}\n")
+    stopped = settled.apply(interrupted=lambda: True)
+    assert {one.outcome for one in stopped.outcomes} == {Result.NOT_TRIED}
+    assert "role/found" not in settled.owned
+    assert settled.apply(review=False).summary.imported == 1

@@ -242,3 +242,20 @@ def test_what_nothing_else_builds_upon_is_looked_at_once(house: House) -> None:
     assert house.apply().is_complete
     assert house.box.mutating_calls.total() == 2
     assert house.box.calls["GetRole"] == 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_mixed_faults_at_parallel_writes_leave_no_trace(seed: int, begun: House, writes: Counter[str]) -> None:
+    house = begun
+    house.box.faults = Faults(seed=seed, clock=house.box.clock)
+    house.box.world.delays = house.box.faults.delays
+    kinds = [PASSING[kind](house.box.faults) for kind in ("throttled", "reply lost", "server error", "request lost")]
+    for number, call in enumerate(CALLS):
+        kinds[(number + seed) % len(kinds)](call, rate=0.5)
+    house.box.faults.propagation(principals=20)
+    result = house.apply(parallelism=4)
+    assert house.box.faults.struck.total() > 5
+    house.box.faults.clear()
+    assert result.is_complete, told(result)
+    assert {call: house.successes[call] for call in writes} == writes
+    done_once(house)

@@ -12,15 +12,9 @@ from hypothesis import HealthCheck, settings
 # A loaded machine is slow, not wrong.
 PATIENT = (HealthCheck.too_slow,)
 
-settings.register_profile(
-    "test", max_examples=30, deadline=None, derandomize=True, suppress_health_check=PATIENT
-)
-settings.register_profile(
-    "ci", max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=PATIENT
-)
-settings.register_profile(
-    "soak", max_examples=100_000, deadline=None, print_blob=True, suppress_health_check=PATIENT
-)
+settings.register_profile("test", max_examples=30, deadline=None, derandomize=True, suppress_health_check=PATIENT)
+settings.register_profile("ci", max_examples=2_000, deadline=None, derandomize=True, suppress_health_check=PATIENT)
+settings.register_profile("soak", max_examples=100_000, deadline=None, print_blob=True, suppress_health_check=PATIENT)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 

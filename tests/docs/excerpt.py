@@ -1,6 +1,6 @@
 """What the README shows of the demo: a part of the golden file that a test holds against the real output.
 
-    python -m tests.docs.excerpt      # write it into the README anew, after `make golden`
+`python -m tests.docs.excerpt` writes it into the README anew, after `make golden`.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def test_a_policy_listed_without_its_name_and_id_is_asked_for(
     pages = list(iam.authorization_pages(["LocalManagedPolicy"]))
     for page in pages:
         for entry in page.lists.get("Policies", ()):
-            del entry["PolicyName"], entry["PolicyId"]  # type: ignore[attr-defined]  # as some emulators answer
+            del entry["PolicyName"], entry["PolicyId"]  # as some emulators answer
     monkeypatch.setattr(iam, "authorization_pages", lambda _kinds: iter(pages))
     policy = (snapshot(iam).policies or {})[arn]
     assert policy.name == "P"

@@ -216,7 +216,9 @@ def test_beginning_anew_without_an_id_keeps_the_one_that_was_known() -> None:
 
 def test_what_this_program_deletes_is_remembered_with_the_time() -> None:
     memory = record_deleted(seen(BOTH, at=MORNING), RUNNER, at=NOON)
-    assert memory.ledger[RUNNER] == Remembered(RUNNER_ARN, first_seen=MORNING, last_alive=NOON, first_dead=NOON, deleted=NOON)
+    assert memory.ledger[RUNNER] == Remembered(
+        RUNNER_ARN, first_seen=MORNING, last_alive=NOON, first_dead=NOON, deleted=NOON
+    )
 
 
 def test_the_next_look_does_not_blur_what_a_deletion_said() -> None:

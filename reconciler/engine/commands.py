@@ -27,7 +27,8 @@ def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
     told = validate_offline(manifests, default_account=default)
     wanted = within(paths, settings)
     kept = [found for found in told if not paths or found.place is None or wanted(found.place.file)]
-    documents = [found for found in manifests.documents if not paths or wanted(found.source.file)]
+    everything = (*manifests.documents, *manifests.flawed)
+    documents = [found for found in everything if not paths or wanted(found.source.file)]
     return Validation(
         diagnostics=tuple(dict.fromkeys(kept)),
         objects=len(documents),

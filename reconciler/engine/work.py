@@ -15,7 +15,7 @@ from reconciler.engine.refusals import another_state, no_such_target, raise_erro
 from reconciler.engine.runs import AccountApply, AccountCompact, AccountPlan
 from reconciler.engine.settings import Choices, Progress, Settings, remembered_settings, store_of, within
 from reconciler.iam import Aws, Caller, Iam
-from reconciler.manifest import Manifests, account_diagnostics, declare, load_manifests
+from reconciler.manifest import Manifests, account_diagnostics, declare, load_manifests, validate_offline
 from reconciler.model.arn import iam_arn
 from reconciler.model.change import ALWAYS_HELD, Approval
 from reconciler.model.declared import Desired
@@ -97,7 +97,8 @@ class Work:
         settings = self._settings
         if not self._choices.destroy and self._saved is None:
             self._manifests = load_manifests(settings.cwd / settings.manifests, base=settings.cwd)
-            raise_errors(self._manifests.diagnostics)
+            if self._manifests.has_errors or _some_twice(self._manifests):
+                raise_errors(validate_offline(self._manifests))
         self._aws = Aws.connect(
             profile=settings.profile,
             region=settings.region,
@@ -501,3 +502,9 @@ def _clock_set_back(reading: Reading) -> list[Diagnostic]:
     message = f"The account {reading.account.id} was last looked at on {before}, by its state; now it is {now}."
     remedy = "One of the clocks is wrong, this machine's or that of the last run: times in the ledger are doubtful."
     return [Diagnostic(Code.RS510, message, severity=Severity.WARNING, help=remedy)]
+
+
+def _some_twice(manifests: Manifests) -> bool:
+    """Tell whether some object may be declared twice: a quick look, before anything is read."""
+    names = {(found.manifest.account, found.manifest.address.casefold()) for found in manifests.documents}
+    return len(names) < len(manifests.documents)

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from reconciler.apply.means import Means
 from reconciler.apply.outcome import Attempt, Result
-from reconciler.model.change import Action, Call, Change, Operation, Record
+from reconciler.model.change import Action, Approval, Call, Change, Operation, Record
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.form import INLINE
 from reconciler.model.principal import PrincipalIndex
@@ -24,6 +24,7 @@ from reconciler.plan import forms_after
 from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
 
 FLUSH_SECONDS = 5.0
+GIVING_BACK = frozenset({Approval.RE_TRUST, Approval.UNDO_NARROWING})
 _TOUCHED = frozenset({Result.DONE, Result.ALREADY, Result.UNKNOWN})
 
 
@@ -199,10 +200,18 @@ class Memory:
         return {arn: unique for arn, unique in known.items() if unique is not None}
 
     def _mark_held(self, change: Change) -> None:
-        """Remember which paths still wait: until approved or undone, giving that access back stays a decision."""
+        """Remember which paths still wait: until approved or undone, giving that access back stays a decision.
+
+        What is held for another kind of approval, or for what it needs, gives nothing back.
+        """
         owned = self._state.objects.get(change.address)
         if owned is not None:
-            waiting = {path for operation in change.operations if operation.held for path in operation.forms}
+            waiting = {
+                path
+                for operation in change.operations
+                if operation.held and GIVING_BACK & set(operation.approvals)
+                for path in operation.forms
+            }
             self._state = own(self._state, change.address, replace(owned, held=tuple(sorted(waiting))))
 
     def _give_up(self, address: str, *, but: str | None = None) -> None:

@@ -20,6 +20,7 @@ from reconciler.model.arn import iam_arn
 from reconciler.model.change import ALWAYS_HELD, Approval
 from reconciler.model.declared import Desired
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
+from reconciler.model.policy import digest_of
 from reconciler.model.principal import PrincipalIndex, Remembered
 from reconciler.plan import Limits, Plan, Policy, make_plan, needed_for
 from reconciler.resolve import resolve
@@ -272,7 +273,7 @@ class Work:
             policy_tags_of=[
                 iam_arn(partition=caller.partition, account=account.id, kind="policy", path=one.path, name=one.name)
                 for one in documents
-                if one.kind == "ManagedPolicy" and one.tags
+                if one.kind == "ManagedPolicy" and (one.tags or _had_tags(state, one.address))
             ],
             on_page=lambda call, items: self._progress.page(account.id, call, items),
         )
@@ -502,6 +503,15 @@ def _clock_set_back(reading: Reading) -> list[Diagnostic]:
     message = f"The account {reading.account.id} was last looked at on {before}, by its state; now it is {now}."
     remedy = "One of the clocks is wrong, this machine's or that of the last run: times in the ledger are doubtful."
     return [Diagnostic(Code.RS510, message, severity=Severity.WARNING, help=remedy)]
+
+
+_NO_TAGS = digest_of({})
+
+
+def _had_tags(state: State, address: str) -> bool:
+    """Tell whether an owned policy had tags when last applied: those that its manifest dropped are to go."""
+    owned = state.objects.get(address)
+    return owned is not None and owned.digests.get("tags", _NO_TAGS) != _NO_TAGS
 
 
 def _some_twice(manifests: Manifests) -> bool:

@@ -347,3 +347,11 @@ def test_destroying_everything_deletes_all_that_is_owned(applied: House) -> None
     assert applied.apply(reviewed=True, destroy=True).is_complete
     assert applied.plan(destroy=True).changes == ()
     assert dict(applied.memory.objects) == {}
+
+
+def test_tags_taken_out_of_a_policys_manifest_are_taken_off(applied: House) -> None:
+    applied.write("lists.yaml", POLICY.rstrip() + "\n    tags: {team: storage}\n")
+    applied.settle()
+    applied.write("lists.yaml", POLICY)
+    assert done(applied.apply()) == ["UntagPolicy managed_policy/Lists"]
+    applied.assert_at_rest()

@@ -164,10 +164,17 @@ def blocker_of(case: Case) -> Diagnostic:
     )
 
 
-def diff(world: World, *, only: frozenset[str] | None = None, without: frozenset[str] = frozenset()) -> Diff:
+def diff(
+    world: World,
+    *,
+    only: frozenset[str] | None = None,
+    without: frozenset[str] = frozenset(),
+    recording: bool = True,
+) -> Diff:
     """Return what happens to each object of the account.
 
     `only` limits it to those addresses, `without` leaves out what was found to be blocked: it is neither made nor gone.
+    Without `recording` it stays open what is to be remembered of objects that stay as they are: finding out is dear.
     """
     found = [case for case in cases(world) if (only is None or case.address in only) and case.address not in without]
     decisions = {case.address: decide(case) for case in found}
@@ -184,7 +191,7 @@ def diff(world: World, *, only: frozenset[str] | None = None, without: frozenset
             case Diagnostic() as blocker:
                 blockers.append(blocker)
             case None:
-                if (record := _news(case, world, made)) is not None:
+                if recording and (record := _news(case, world, made)) is not None:
                     records[case.address] = record
             case _:
                 assert_never(outcome)

@@ -118,10 +118,18 @@ class Policy:
 
 
 def make_plan(
-    world: World, *, policy: Policy, only: frozenset[str] | None = None, calls: Mapping[str, int] | None = None
+    world: World,
+    *,
+    policy: Policy,
+    only: frozenset[str] | None = None,
+    calls: Mapping[str, int] | None = None,
+    recording: bool = True,
 ) -> Plan:
-    """Return the plan for one account; `only` limits it to those addresses."""
-    found, blockers, warnings = _without_blocked(world, policy, only)
+    """Return the plan for one account; `only` limits it to those addresses.
+
+    A plan that is only looked at needs no `recording`: it has no `records` then, and the same fingerprint.
+    """
+    found, blockers, warnings = _without_blocked(world, policy, only, recording=recording)
     arranged = arrange(found.drafts, world)
     changes = tuple(
         _change(draft, arranged[draft.address], found.drafts, world) for draft in _in_order(found.drafts, arranged)
@@ -158,7 +166,7 @@ def fingerprint_of(account: str, changes: Iterable[Change]) -> str:
 
 def needed_for(targets: Iterable[str], world: World) -> frozenset[str]:
     """Return the targets with what they need that is missing, and the managed roles that are re-trusted with them."""
-    drafts = diff(world).drafts
+    drafts = diff(world, recording=False).drafts
     made = {draft.declared.arn: draft.address for draft in drafts.values() if draft.declared and draft.creates}
     wanted: set[str] = set()
     queue = list(targets)
@@ -204,7 +212,7 @@ def _re_trusting(address: str, target: Draft | None, drafts: Mapping[str, Draft]
 
 
 def _without_blocked(
-    world: World, policy: Policy, only: frozenset[str] | None
+    world: World, policy: Policy, only: frozenset[str] | None, *, recording: bool
 ) -> tuple[Diff, list[Diagnostic], list[Diagnostic]]:
     """Return the drafts that nothing stands in the way of, and what stands in the way of the others.
 
@@ -214,7 +222,7 @@ def _without_blocked(
     blocked: dict[str, list[Diagnostic]] = {}
     own = checks.callers_own(world, policy.assumed_roles)
     while True:
-        found = diff(world, only=only, without=frozenset(blocked))
+        found = diff(world, only=only, without=frozenset(blocked), recording=recording)
         for blocker in found.blockers:
             blocked.setdefault(blocker.address or "", []).append(blocker)
         errors, warnings = _objections(found, world, policy, own=own, blocked=frozenset(blocked))

@@ -82,10 +82,10 @@ def choice_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]  # the same callable with options
 
 
-def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool = False) -> Choices:
+def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool = False, kept: bool = True) -> Choices:
     """Return what the engine takes."""
     from reconciler.engine import Choices  # noqa: PLC0415  the help needs none of it
 
     if chosen["destroy"] and paths:
         raise click.UsageError("--destroy plans the deletion of everything: it takes no PATH.")
-    return Choices(paths=tuple(map(Path, paths)), first_use=first_use, **chosen)
+    return Choices(paths=tuple(map(Path, paths)), first_use=first_use, kept=kept, **chosen)

@@ -57,8 +57,9 @@ def command(
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
     watch = Watch(colour=terminal.err.colour)
+    choices = choices_of(chosen, paths, kept=out is not None or form == "json")
     try:
-        run = engine.plan(common.settings(), choices_of(chosen, paths), progress=watch)
+        run = engine.plan(common.settings(), choices, progress=watch)
     finally:
         watch.stop()
     blockers = [found for plan in run.plans for found in plan.blockers]

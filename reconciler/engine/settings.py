@@ -77,7 +77,8 @@ class Settings:
 class Choices:
     """What the user of plan and apply chose: which objects, and which guards are lifted.
 
-    `approve` are approvals given by name, each with the address that it is for, None for all.
+    `approve` are approvals given by name, each with the address that it is for, None for all. `kept`: the plan is
+    carried out or written down, so that it has to say what is to be remembered, too.
     """
 
     paths: tuple[Path, ...] = ()
@@ -87,6 +88,7 @@ class Choices:
     allow_self: tuple[str, ...] = ()
     allow_mass_delete: bool = False
     first_use: bool = False
+    kept: bool = True
 
 
 def store_of(settings: Settings) -> StateStore:

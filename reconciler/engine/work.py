@@ -384,7 +384,8 @@ class Work:
             return AccountPlan(account=account.id, name=account.name, error=self.errors[account.id])
         world = self.world(reading, readings)
         only = self._only(world)
-        made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading))
+        kept = self._choices.kept
+        made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading), recording=kept)
         told = [*self._said_beforehand(world), *warnings(self._manifests.diagnostics), *self._unread]
         told += reading.snapshot.remarks
         return AccountPlan(account=account.id, name=account.name, plan=replace(made, warnings=(*told, *made.warnings)))

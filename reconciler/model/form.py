@@ -7,7 +7,7 @@ documents are in canonical form. A path that an object has not (an inline policy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias, assert_never
 
 from reconciler.model.managed_policy import ManagedPolicy
@@ -40,11 +40,6 @@ def paths_of(value: Role | ManagedPolicy) -> Paths:
             assert_never(value)
 
 
-def form_of(content: Any, partition: str = "aws", resolve: Resolve = unresolved) -> Any:
-    """Return the JSON form of what stands at a path; `resolve` reads unique IDs as ARNs."""
-    return content.canonical(partition, resolve) if isinstance(content, PolicyDocument) else content
-
-
 def shown(content: Any) -> Any:
     """Return what a person is shown of a path: a document in a settled order, all else as it is."""
     return content.settled.source if isinstance(content, PolicyDocument) else content
@@ -52,18 +47,16 @@ def shown(content: Any) -> Any:
 
 def digest_at(content: Any, partition: str = "aws", resolve: Resolve = unresolved) -> str | None:
     """Return the digest of what stands at a path, None where nothing does."""
-    return None if content is None else digest_of(form_of(content, partition, resolve))
+    return None if content is None else _digest_of(content, partition, resolve)
 
 
-def digests_of(
-    value: Role | ManagedPolicy, resolve: Resolve = unresolved, *, only: Callable[[str], bool] = bool
-) -> dict[str, str]:
+def digests_of(value: Role | ManagedPolicy, resolve: Resolve = unresolved) -> dict[str, str]:
     """Return one digest per path of an object."""
-    return {
-        path: digest_of(form_of(content, value.partition, resolve))
-        for path, content in paths_of(value).items()
-        if only(path)
-    }
+    return {path: _digest_of(content, value.partition, resolve) for path, content in paths_of(value).items()}
+
+
+def _digest_of(content: Any, partition: str, resolve: Resolve) -> str:
+    return content.digest(partition, resolve) if isinstance(content, PolicyDocument) else digest_of(content)
 
 
 def same_at(one: Any, other: Any, partition: str, resolve: Resolve = unresolved) -> bool:

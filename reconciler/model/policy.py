@@ -53,7 +53,11 @@ def compact(document: object) -> str:
 
 def digest_of(value: object) -> str:
     """Return `sha256:...` over a JSON value, blind to the order of its keys."""
-    return "sha256:" + hashlib.sha256(_sorted_text(value).encode()).hexdigest()
+    return _digest(_sorted_text(value))
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +122,51 @@ class PolicyDocument:
 
     def canonical(self, partition: str = "aws", resolve: Resolve = unresolved) -> Json:
         """Return the canonical form; `resolve` turns a living unique ID into its ARN and leaves the rest alone."""
+        return self._canonical(partition, resolve)[0]
+
+    def canonical_text(self, partition: str = "aws", resolve: Resolve = unresolved) -> str:
+        """Return the canonical form as JSON text: the same exactly for documents that say the same."""
+        return self._canonical(partition, resolve)[1]
+
+    def _canonical(self, partition: str, resolve: Resolve) -> tuple[Json, str]:
         plain = self._plain_by_partition.get(partition)
         if plain is None:
-            plain = self._plain_by_partition[partition] = self._canonical(partition, unresolved)
-        return self._canonical(partition, resolve) if resolve is not unresolved and _shows_ids(plain) else plain
+            plain = self._plain_by_partition[partition] = self._made_canonical(partition, unresolved)
+        if resolve is unresolved or not _shows_ids(plain[0]):
+            return plain
+        return self._made_canonical(partition, resolve)
 
     @cached_property
-    def _plain_by_partition(self) -> dict[str, Json]:
+    def _plain_by_partition(self) -> dict[str, tuple[Json, str]]:
         return {}
 
-    def _canonical(self, partition: str, resolve: Resolve) -> Json:
+    def _made_canonical(self, partition: str, resolve: Resolve) -> tuple[Json, str]:
+        """Return the canonical form and its text; each statement is spelled out once, for its place and the text."""
         if not self.understood:
-            return {"NotUnderstood": _sorted_text(self.source)}
+            form: Json = {"NotUnderstood": _sorted_text(self.source)}
+            return form, _sorted_text(form)
         assert isinstance(self.source, Mapping)  # noqa: S101  understood says so; the type checker cannot see it
         statements = [canonical_statement(raw, partition, resolve) for raw in self.raw_statements]
+        texts = list(map(_sorted_text, statements))
+        if len(statements) > 1:
+            order = sorted(range(len(texts)), key=texts.__getitem__)
+            statements, texts = [statements[number] for number in order], [texts[number] for number in order]
+        version = str(self.source.get("Version", OLD_VERSION))
         extra = {key: value for key, value in self.source.items() if key not in {"Version", "Statement"}}
-        return {
-            "Version": str(self.source.get("Version", OLD_VERSION)),
-            "Statement": sorted(statements, key=_sorted_text) if len(statements) > 1 else statements,
-            **extra,
-        }
+        form = {"Version": version, "Statement": statements, **extra}
+        if extra:
+            return form, _sorted_text(form)
+        return form, f'{{"Statement":[{",".join(texts)}],"Version":{_sorted_text(version)}}}'
 
     def same_meaning(self, other: PolicyDocument, partition: str = "aws", resolve: Resolve = unresolved) -> bool:
         """Tell whether both say the same, once living IDs are read as their ARNs."""
         if self.source == other.source and _is_all_text(self.source):
             return True  # the way that nearly all documents of a plan take
-        return _sorted_text(self.canonical(partition, resolve)) == _sorted_text(other.canonical(partition, resolve))
+        return self.canonical_text(partition, resolve) == other.canonical_text(partition, resolve)
 
     def digest(self, partition: str = "aws", resolve: Resolve = unresolved) -> str:
         """Return `sha256:...` over the canonical form: equal exactly for documents that say the same."""
-        return digest_of(self.canonical(partition, resolve))
+        return _digest(self.canonical_text(partition, resolve))
 
     def principals(self) -> Iterator[PrincipalInPlace]:
         """Yield every value of every `Principal` and `NotPrincipal`, in the order of the document."""

@@ -146,8 +146,17 @@ def read_plans(text: str, *, name: str) -> tuple[Plan, ...]:
             f"{name} has format_version {version!r}; this program reads {FORMAT_VERSION!r}",
             "Plan again with this version of the program.",
         )
-    parts = content["accounts"] if isinstance(content.get("accounts"), list) else [content]
-    return tuple(_read_plan(part, name) for part in parts)
+    if not isinstance(content.get("accounts"), list):
+        return (_read_plan(content, name),)
+    plans = tuple(_read_plan(part, name) for part in content["accounts"])
+    if content.get("fingerprint") != fingerprint_of_fleet(plans):
+        raise _edited(name)
+    return plans
+
+
+def fingerprint_of_fleet(plans: Iterable[Plan]) -> str:
+    """Return the SHA-256 over the fingerprints of all accounts: none can be taken out of a plan that was reviewed."""
+    return digest_of({plan.account: plan.fingerprint for plan in plans})
 
 
 def _parsed(text: str, name: str) -> JsonObject:
@@ -178,11 +187,6 @@ def _no_constant(text: str) -> None:
 
 
 def _read_plan(content: Any, name: str) -> Plan:
-    edited = _refused(
-        Code.RA409,
-        f"{name} was changed after it was written: its digest does not fit what is in it",
-        "Plan again. A plan cannot be edited: change the manifests instead.",
-    )
     if isinstance(content, dict) and "error" in content and "changes" not in content:
         raise _refused(
             Code.RA406,
@@ -192,7 +196,7 @@ def _read_plan(content: Any, name: str) -> Plan:
     try:
         unsigned = {key: value for key, value in content.items() if key != "digest"}
         if content["digest"] != digest_of(unsigned):
-            raise edited
+            raise _edited(name)
         plan = plan_from_json(content)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _refused(
@@ -201,8 +205,16 @@ def _read_plan(content: Any, name: str) -> Plan:
             "Give a file that `reconciler plan --out` wrote.",
         ) from error
     if plan.fingerprint != fingerprint_of(plan.account, plan.changes):
-        raise edited
+        raise _edited(name)
     return plan
+
+
+def _edited(name: str) -> ReconcilerError:
+    return _refused(
+        Code.RA409,
+        f"{name} was changed after it was written: its digest does not fit what is in it",
+        "Plan again. A plan cannot be edited: change the manifests instead.",
+    )
 
 
 def _refused(code: Code, message: str, help_: str) -> ReconcilerError:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostic import Diagnostic
-from reconciler.model.policy import digest_of
 from reconciler.plan import Plan
+from reconciler.planfile import fingerprint_of_fleet
 
 if TYPE_CHECKING:
     from reconciler.apply import ApplyResult
@@ -102,5 +102,5 @@ class AccountCompact:
 def plan_run(plans: Sequence[AccountPlan], *, fleet: bool) -> PlanRun:
     """Return the plans as one, with the fingerprint of the only one, or of all."""
     made = [one.plan for one in plans if one.plan is not None]
-    whole = digest_of({plan.account: plan.fingerprint for plan in made})
+    whole = fingerprint_of_fleet(made)
     return PlanRun(accounts=tuple(plans), fleet=fleet, fingerprint=made[0].fingerprint if made and not fleet else whole)

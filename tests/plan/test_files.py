@@ -11,7 +11,7 @@ from reconciler.model.change import Action, Reason
 from reconciler.model.diagnostic import Code, ReconcilerError
 from reconciler.model.policy import digest_of
 from reconciler.plan import Plan, Summary, fingerprint_of
-from reconciler.planfile import fleet_to_json, plan_to_json, read_plans
+from reconciler.planfile import fingerprint_of_fleet, fleet_to_json, plan_to_json, read_plans
 from tests.scenarios.house import ANYTHING, House, arn
 
 MANIFEST = """
@@ -58,8 +58,17 @@ def test_a_plan_is_the_same_after_its_way_through_a_file(full: House) -> None:
 def test_a_fleets_file_holds_a_plan_for_each_account(full: House) -> None:
     plan = full.plan()
     other = replace(plan, account="444455556666", fingerprint=fingerprint_of("444455556666", plan.changes))
-    text = json.dumps(fleet_to_json(map(plan_to_json, (plan, other)), "sha256:0", Summary(add=1)))
-    assert read_plans(text, name="fleet.json") == (plan, other)
+    whole = fleet_to_json(map(plan_to_json, (plan, other)), fingerprint_of_fleet((plan, other)), Summary(add=1))
+    assert read_plans(json.dumps(whole), name="fleet.json") == (plan, other)
+
+
+def test_an_account_taken_out_of_a_fleets_file_is_missed(full: House) -> None:
+    plan = full.plan()
+    other = replace(plan, account="444455556666", fingerprint=fingerprint_of("444455556666", plan.changes))
+    whole = fleet_to_json(map(plan_to_json, (plan, other)), fingerprint_of_fleet((plan, other)), Summary(add=1))
+    with pytest.raises(ReconcilerError) as raised:
+        read_plans(json.dumps({**whole, "accounts": whole["accounts"][:1]}), name="fleet.json")
+    assert [told.code for told in raised.value.diagnostics] == [Code.RA409]
 
 
 def test_a_fingerprint_says_what_happens_and_nothing_of_why_or_when(full: House) -> None:

@@ -6,18 +6,15 @@ what the plan was made against; the moment between look and write is all that re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
-from reconciler.iam import AwsError, Iam, Kind
+from reconciler.iam import Iam, or_none
 from reconciler.model.arn import parse_arn
 from reconciler.model.change import Action, Call, Change, Operation
 from reconciler.model.form import INLINE, Paths, paths_of
 from reconciler.snapshot import read_policy, read_role
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +90,3 @@ def id_now(iam: Iam, arn: str) -> str | None:
         return user.id if user is not None and user.arn == arn else None
     role = or_none(lambda: iam.get_role(parsed.name))
     return role.role_id if role is not None and role.arn == arn else None
-
-
-def or_none(read: Callable[[], T]) -> T | None:
-    """Return what is read, None where IAM says that there is no such entity."""
-    try:
-        return read()
-    except AwsError as error:
-        if error.kind is Kind.NOT_FOUND:
-            return None
-        raise

@@ -28,6 +28,7 @@ from reconciler.iam import (
     attached_of,
     boundary_of,
     instant,
+    or_none,
     policy_of,
     role_of,
 )
@@ -171,7 +172,7 @@ def read_snapshot(
 
 def confirm_absent(iam: Iam, name: str) -> Role | None:
     """Return None if GetRole does not know the role either, else the role: absence from a list is no proof."""
-    return _or_none(lambda: read_role(iam, name))
+    return or_none(lambda: read_role(iam, name))
 
 
 def read_role(iam: Iam, name: str) -> Role:
@@ -308,7 +309,7 @@ class _Reading:
 
     def _again(self, role: Role) -> Role | None:
         """Return the role with its trust read once more; a role that is another by now is read as a whole."""
-        current = _or_none(lambda: self._iam.get_role(role.name))
+        current = or_none(lambda: self._iam.get_role(role.name))
         if current is None:
             return None
         if current.role_id != role.role_id:
@@ -325,7 +326,7 @@ class _Reading:
 
     def _present(self, one: Entity, other: Entity) -> Entity:
         """Return which of two users of one name is there now: one was deleted while the pages were read."""
-        current = _or_none(lambda: self._iam.get_user(one.name))
+        current = or_none(lambda: self._iam.get_user(one.name))
         return one if current is not None and current.id == one.id else other
 
     def _entity(self, detail: Detail, *, kind: str, name: str, id: str) -> Entity:  # noqa: A002  IAM's own word
@@ -363,7 +364,7 @@ class _Reading:
         return dict(sorted(found.items()))
 
     def _tags(self, arn: str) -> dict[str, str] | None:
-        return _or_none(lambda: self._iam.list_policy_tags(arn))
+        return or_none(lambda: self._iam.list_policy_tags(arn))
 
     def _uses(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         """Return by policy ARN the addresses of those it is attached to, and of those it bounds."""
@@ -384,17 +385,7 @@ class _Reading:
 
 
 def _exists(iam: Iam, arn: str) -> bool:
-    return _or_none(lambda: iam.get_policy(arn)) is not None
-
-
-def _or_none(read: Callable[[], T]) -> T | None:
-    """Return what is read, None where IAM says that there is no such entity."""
-    try:
-        return read()
-    except AwsError as error:
-        if error.kind is Kind.NOT_FOUND:
-            return None
-        raise
+    return or_none(lambda: iam.get_policy(arn)) is not None
 
 
 def _quotas(iam: Iam) -> tuple[Quotas, tuple[Diagnostic, ...]]:

@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from reconciler.iam import Iam
-from reconciler.look import or_none
+from reconciler.iam import Iam, or_none
 from reconciler.manifest import Names
 from reconciler.model.arn import parse_arn
 from reconciler.model.declared import Desired

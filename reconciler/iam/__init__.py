@@ -11,7 +11,7 @@ tells which it is. Importing this imports no boto3: that comes with `Aws.connect
 
 from reconciler.iam.client import READS, Iam, Reply, Tally
 from reconciler.iam.connection import Aws
-from reconciler.iam.errors import AwsError, Kind, NotUnderstoodError
+from reconciler.iam.errors import AwsError, Kind, NotUnderstoodError, or_none
 from reconciler.iam.shapes import (
     Caller,
     Documents,
@@ -46,6 +46,7 @@ __all__ = [
     "attached_of",
     "boundary_of",
     "instant",
+    "or_none",
     "policy_of",
     "role_of",
 ]

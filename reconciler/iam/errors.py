@@ -6,10 +6,14 @@ stop, and a `Diagnostic` for the person, who learns what to do. `meaning` makes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+
+T = TypeVar("T")
 
 
 class Kind(StrEnum):
@@ -96,3 +100,13 @@ class Asked:
     def error(self, code: Code, kind: Kind, message: str, help: str | None = None) -> AwsError:  # noqa: A002
         """Return an error that AWS had no say in."""
         return AwsError(Diagnostic(code, message, address=self.address, help=help), kind, call=self.call)
+
+
+def or_none(read: Callable[[], T]) -> T | None:
+    """Return what is read, None where IAM says that there is no such entity."""
+    try:
+        return read()
+    except AwsError as error:
+        if error.kind is Kind.NOT_FOUND:
+            return None
+        raise

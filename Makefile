@@ -33,6 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[all,test]'
+	@$(BIN)/python -m compileall -q reconciler  # as pip does for what it installs: some environments forbid Python to do it later
 	@touch $@
 
 demo: $(STAMP) ## Play the whole story on the sandbox

@@ -61,11 +61,14 @@ def run(contestant: Contestant, *, folder: Path, endpoint: str) -> Cost:
 
 
 def surroundings(endpoint: str) -> dict[str, str]:
-    """Return the environment of every contestant: nothing of the developer's AWS settings."""
+    """Return the environment of every contestant: nothing of the developer's AWS settings, and Python as it comes.
+
+    Where Python may not keep what it compiled, every start would compile the program anew.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "RECONCILER_")) and name != "CI"
+        if not name.startswith(("AWS_", "RECONCILER_", "PYTHON")) and name != "CI"
     }
     return kept | {
         "AWS_ACCESS_KEY_ID": "bench",

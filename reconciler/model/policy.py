@@ -160,7 +160,7 @@ class PolicyDocument:
 
     def same_meaning(self, other: PolicyDocument, partition: str = "aws", resolve: Resolve = unresolved) -> bool:
         """Tell whether both say the same, once living IDs are read as their ARNs."""
-        if self.source == other.source and _is_all_text(self.source):
+        if _plainly_same(self.source, other.source):
             return True  # the way that nearly all documents of a plan take
         return self.canonical_text(partition, resolve) == other.canonical_text(partition, resolve)
 
@@ -273,13 +273,64 @@ def _canonical_value(key: str, value: str, partition: str, resolve: Resolve) -> 
     return root_arn(partition, value) if is_account_id(value) else resolve(value)
 
 
-def _is_all_text(value: object) -> bool:
-    """Tell whether a JSON value is made of text alone, so that Python's `True == 1 == 1.0` is out of the question."""
-    if isinstance(value, str):
+def _plainly_same(one: object, other: object) -> bool:
+    """Tell whether two documents are the same but for the order of values and single values; False may be wrong.
+
+    It looks at both side by side and takes nothing but well-shaped text for sure, so it never calls two documents the
+    same whose canonical forms differ.
+    """
+    if type(one) is not dict or type(other) is not dict or one.keys() != other.keys():
+        return False
+    return all(
+        _same_statements(value, other[key]) if key == "Statement" else type(value) is str and value == other[key]
+        for key, value in one.items()
+    )
+
+
+def _same_statements(one: object, other: object) -> bool:
+    mine, others = (found if type(found) is list else [found] for found in (one, other))
+    return len(mine) == len(others) and all(map(_same_statement, mine, others))
+
+
+def _same_statement(one: object, other: object) -> bool:
+    if type(one) is not dict or type(other) is not dict or one.keys() != other.keys():
+        return False
+    for key, value in one.items():
+        if key in _LISTS:
+            same = _same_values(value, other[key])
+        elif key in _PRINCIPALS:
+            same = _same_block(value, other[key])
+        elif key == "Condition":
+            same = _same_conditions(value, other[key])
+        else:
+            same = type(value) is str and value == other[key]
+        if not same:
+            return False
+    return True
+
+
+def _same_block(one: object, other: object) -> bool:
+    if type(one) is not dict or type(other) is not dict:
+        return type(one) is str and one == other
+    return one.keys() == other.keys() and all(_same_values(values, other[key]) for key, values in one.items())
+
+
+def _same_conditions(one: object, other: object) -> bool:
+    if type(one) is not dict or type(other) is not dict or one.keys() != other.keys():
+        return False
+    return all(type(keys) is dict and _same_block(keys, other[operator]) for operator, keys in one.items())
+
+
+def _same_values(one: object, other: object) -> bool:
+    if type(one) is str and one == other:
         return True
-    if isinstance(value, dict | Mapping):
-        return all(map(_is_all_text, value.values()))
-    return isinstance(value, list | tuple) and all(map(_is_all_text, value))
+    mine, others = ([found] if type(found) is str else found for found in (one, other))
+    return (
+        type(mine) is list
+        and type(others) is list
+        and all(type(value) is str for value in (*mine, *others))
+        and set(mine) == set(others)
+    )
 
 
 def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:
@@ -317,25 +368,21 @@ def _statement_without(statement: Any, number: int, gone: Callable[[PrincipalInP
 
 
 def _well_shaped(statement: Json) -> bool:
-    return (
-        all(_is_values(statement[key]) for key in _LISTS if key in statement)
-        and all(_is_principal(statement[key]) for key in _PRINCIPALS if key in statement)
-        and _is_condition(statement.get("Condition", {}))
-    )
+    for key, value in statement.items():
+        if key in _LISTS:
+            sound = _is_values(value)
+        elif key in _PRINCIPALS:
+            sound = isinstance(value, str) or _is_block(value)
+        else:
+            sound = key != "Condition" or (isinstance(value, dict | Mapping) and all(map(_is_block, value.values())))
+        if not sound:
+            return False
+    return True
+
+
+def _is_block(value: object) -> bool:
+    return isinstance(value, dict | Mapping) and all(map(_is_values, value.values()))
 
 
 def _is_values(value: object) -> bool:
     return isinstance(value, str) or all(isinstance(item, str | int | float) for item in listed(value))
-
-
-def _is_principal(value: object) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, dict | Mapping) and all(_is_values(items) for items in value.values())
-    )
-
-
-def _is_condition(value: object) -> bool:
-    return isinstance(value, dict | Mapping) and all(
-        isinstance(keys, dict | Mapping) and all(_is_values(items) for items in keys.values())
-        for keys in value.values()
-    )

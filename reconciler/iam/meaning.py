@@ -99,6 +99,8 @@ def understand(error: Exception, asked: Asked) -> AwsError:  # noqa: C901  one a
             return _no_credentials(error, asked)
         case _ if any(each.__name__ in SIGN_IN_ERRORS for each in type(error).__mro__):
             return _sign_in_again(error, asked)
+        case RuntimeError() if "still expired" in str(error):  # all that botocore says of fresh credentials run out
+            return _stale_at_once(asked)
         case boto.ProfileNotFound() | boto.ConfigParseError() | boto.ConfigNotFound():
             return _no_profile(error, asked)
         case boto.SSLError() if asked.writes:  # at the handshake or later: the text alone does not say
@@ -158,6 +160,17 @@ def _sign_in_again(error: Exception, asked: Asked) -> AwsError:
         Kind.CREDENTIALS,
         f"The sign-in of these credentials is no longer valid: {_one_line(str(error)).rstrip('.')}.",
         "Sign in again, for example with `aws sso login`, and repeat the command.",
+    )
+
+
+def _stale_at_once(asked: Asked) -> AwsError:
+    """Tell of credentials that were run out by this machine's clock when they came: nothing is signed with them."""
+    return asked.error(
+        Code.RA402,
+        Kind.CREDENTIALS,
+        f"{asked.call} was not sent: the credentials that AssumeRole has just given have run out already, by this"
+        " machine's clock.",
+        "The clock of this machine is most likely wrong, or that of the STS that answered. Set it, and repeat.",
     )
 
 

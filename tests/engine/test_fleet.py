@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from reconciler import engine
 from reconciler.engine import drift
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.principal import Standing
+from reconciler.sandbox import Clock, Sandbox
 from reconciler.state import LocalStore
 from tests.apply.house import OTHER, OWN, House
 from tests.engine.manifests import ROLE
@@ -122,3 +125,15 @@ def test_where_all_accounts_are_reached_through_roles_asking_who_asks_counts_onc
     (plan,) = fleet.plan_run().plans
     assert plan.calls == fleet.box.calls
     assert plan.calls["AssumeRole"] == 1
+
+
+def test_credentials_that_come_run_out_are_those_of_a_wrong_clock(tmp_path: Path) -> None:
+    behind = House(tmp_path, box=Sandbox(clock=Clock(datetime(2020, 1, 1, tzinfo=UTC))))
+    behind.both_accounts()
+    behind.account.create_user("alice")
+    behind.write("own.yaml", ROLE)
+    _, other = behind.plan_run().accounts
+    (found,) = other.error
+    assert found.code == "RA402"
+    assert "run out already" in found.message
+    assert "clock of this machine" in str(found.help)

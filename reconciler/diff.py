@@ -40,10 +40,11 @@ from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.form import Paths, digests_of, paths_of, shown
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
+from reconciler.model.principal import parse_principal
 from reconciler.model.role import Role
 from reconciler.operations import Step, TrustMove, closed_trust
 from reconciler.state import Owned
-from reconciler.trust import Successors, principal_ids, read_trust
+from reconciler.trust import Successors, principal_ids, read_trust, renamed_since
 from reconciler.world import Case, World, cases, owner_of
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
@@ -186,6 +187,8 @@ def diff(
     for case in found:
         outcome = _draft(case, decisions[case.address], world, made)
         match outcome:
+            case Draft() as draft if told := list(_name_taken(draft, world)):
+                blockers.extend(told)
             case Draft() as draft:
                 drafts[case.address] = draft
             case Diagnostic() as blocker:
@@ -241,6 +244,33 @@ def _draft(case: Case, decision: Decision, world: World, made: Successors) -> Dr
             return _compare(case, decision, world, made)
         case _:
             assert_never(decision)
+
+
+def _name_taken(draft: Draft, world: World) -> Iterator[Diagnostic]:
+    """Yield an error, where that is written, for each declared principal that was renamed and has a namesake now.
+
+    Whom nobody has succeeded in his name is found with those who do not exist (`checks`).
+    """
+    role, live = draft.declared, draft.live
+    writes = draft.creates or any(difference.path == "trust" for difference in draft.differences)
+    if draft.declaration is None or not isinstance(role, Role) or not writes:
+        return
+    shown = live.trust if isinstance(live, Role) else PolicyDocument({})
+    renamed = renamed_since(role.trust, shown, draft.owned, world.index)
+    for place in role.trust.principals() if renamed else ():
+        arn = str(world.index.entity_of(parse_principal(place.key, place.value)))
+        now = renamed.get((place.effect, arn))
+        if now is not None and arn in world.index.id_by_arn:
+            does = "guards against" if place.effect == "Deny" else "trusts"
+            yield Diagnostic(
+                Code.RP208,
+                f"{arn} was renamed: the entity that this role {does} under that name is now {now}, and another,"
+                f" {world.index.id_by_arn[arn]}, has the old name",
+                address=draft.address,
+                place=draft.declaration.place_of(f"trust/{place.statement}"),
+                help=f"Write {now} in the manifest, which changes nothing: IAM followed the rename. If the new bearer"
+                " of the old name is meant as well, write both.",
+            )
 
 
 def _protected(case: Case) -> Diagnostic:

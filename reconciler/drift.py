@@ -389,7 +389,7 @@ def _renamed(case: Case, found: Moved, world: World) -> Iterator[Finding]:
                 Kind.FOREIGN_PRINCIPAL,
                 Code.RP208,
                 severity=Severity.NOTE,
-                message=f"{arn} was renamed, and is trusted by {case.address} as {now}: IAM followed the rename.",
+                message=f"{arn} was renamed; {case.address} names it as {now} in its trust, as IAM followed.",
                 remedy=f"Write {now} in the manifest.",
                 path="trust",
                 current_id=world.index.id_by_arn.get(now),

@@ -237,7 +237,12 @@ def weigh(
     if not renewed and declared.trust.same_meaning(before.document, declared.partition, index.resolve):
         return None
     successors = {was: now for now, was in made.items() if was is not None}
-    renamed = _renamed(declared, before, owned, index)
+    shown = _entities(before.document, index)
+    renamed = {
+        arn: now
+        for (_, arn), now in renamed_since(declared.trust, before.document, owned, index).items()
+        if now in shown
+    }
     re_trusted = _re_trusted(declared, before, owned=owned, index=index, free=made.keys(), own_ids=own_ids)
     reasons = [_reason_of(found, declared.trust, index, successors, made) for found in before.dead]
     reasons += _further_reasons(before, index, renewed=renewed, successors=successors)
@@ -328,14 +333,21 @@ def _further_reasons(
         yield Reason.RE_TRUSTED_AFTER_REPLACE
 
 
-def _renamed(declared: Role, before: LiveTrust, owned: Owned | None, index: PrincipalIndex) -> dict[str, str]:
-    """Return the declared ARNs that the document does not show because who had them has another ARN by now."""
-    shown = _entities(before.document, index)
+def renamed_since(
+    declared: PolicyDocument, shown: PolicyDocument, owned: Owned | None, index: PrincipalIndex
+) -> dict[tuple[str, str], str]:
+    """Return by effect and declared ARN the ARN that whoever was meant by it when last applied has by now.
+
+    Only what a document does not show counts, effect by effect: an Allow of a namesake says nothing of a Deny. Whose
+    new ARN is declared beside the old one is meant by that, and has left the old one to whoever has it now.
+    """
     found = {}
-    for arn in _entities(declared.trust, index) - shown:
-        now = index.arn_by_id.get(owned.principals.get(arn, "")) if owned else None
-        if now is not None and now in shown:
-            found[arn] = now
+    for effect in ("Allow", "Deny") if owned is not None and owned.principals else ():
+        wanted = _entities(declared, index, effect)
+        for arn in sorted(wanted - _entities(shown, index, effect)):
+            now = index.arn_by_id.get(owned.principals.get(arn, "")) if owned else None
+            if now is not None and now != arn and now not in wanted:
+                found[effect, arn] = now
     return found
 
 

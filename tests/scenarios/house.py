@@ -67,6 +67,10 @@ class House:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(text))
 
+    def read(self, name: str) -> str:
+        """Return what stands in a manifest."""
+        return (self.manifests / name).read_text()
+
     def remove(self, name: str) -> None:
         (self.manifests / name).unlink()
 

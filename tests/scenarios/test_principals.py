@@ -447,14 +447,91 @@ def test_a_guard_against_somebody_renamed_still_guards_and_says_so(house: House)
     assert codes(house.plan().blockers) == [(Code.RP208, "role/deployer")]
 
 
-def test_whoever_takes_a_renamed_principals_name_is_a_stranger(trusted: House) -> None:
+def denying(*users: str) -> str:
+    """Return the trust entry of a guard: a single principal as text, several as a list."""
+    arns = [arn("user", user) for user in users]
+    who = f"'{arns[0]}'" if len(arns) == 1 else f"[{', '.join(arns)}]"
+    return f"statement: {{Effect: Deny, Principal: {{AWS: {who}}}, Action: 'sts:AssumeRole'}}"
+
+
+@pytest.mark.parametrize("others", [(), ("bob", "carol")])
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_where_a_renamed_principal_has_a_namesake_nothing_moves_and_the_new_name_is_given(
+    house: House, effect: str, others: tuple[str, ...]
+) -> None:
+    for user in ("mallory", *others):
+        house.account.create_user(user)
+    entry = denying("mallory", *others) if effect == "Deny" else f"user: [{', '.join(('mallory', *others))}]"
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", entry))
+    house.settle()
+    bound = house.account.state.tables.roles.get("deployer").trust
+    house.account.rename_user("mallory", new_name="malice")
+    house.account.create_user("mallory")
+    found = the_finding(house.drift())
+    assert (found.severity, found.code, found.standing) == ("note", Code.RP208, Standing.RENAMED)
+    assert found.last_known_arn == arn("user", "malice")
+    plan = house.plan()
+    assert (told(plan), codes(plan.blockers)) == ({}, [(Code.RP208, "role/deployer")])
+    (blocker,) = plan.blockers
+    assert ("guards against" if effect == "Deny" else "trusts") in blocker.message
+    assert house.account.user_id("mallory") in blocker.message
+    assert arn("user", "malice") in str(blocker.help)
+    assert blocker.place is not None
+    assert blocker.place.line == 5
+    house.apply(reviewed=True)
+    assert house.account.state.tables.roles.get("deployer").trust == bound
+    house.write("deployer.yaml", house.read("deployer.yaml").replace("mallory", "malice"))
+    house.settle()
+    assert house.account.state.tables.roles.get("deployer").trust == bound
+
+
+def test_a_guard_may_be_set_against_the_renamed_and_his_namesake(house: House) -> None:
+    house.account.create_user("mallory")
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", denying("mallory")))
+    house.settle()
+    house.account.rename_user("mallory", new_name="malice")
+    house.account.create_user("mallory")
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", denying("malice", "mallory")))
+    assert told(house.plan()) == {"role/deployer": (Action.UPDATE, "manifest_changed", set(), False)}
+    house.apply()
+    house.assert_at_rest()
+
+
+def test_trusting_the_renamed_and_his_namesake_is_a_decision_about_the_namesake(trusted: House) -> None:
     trusted.account.rename_user("alice", new_name="alicia")
     trusted.account.create_user("alice")
-    plan = trusted.plan()
-    assert told(plan) == {"role/deployer": (Action.UPDATE, "principal_recreated", RE_TRUST, True)}
-    assert f"{ALICE} was" in str(change(plan, "role/deployer").differences[0].note)
+    trusted.write("deployer.yaml", the_role("user: [alice, alicia]", f"role: {RUNNER}"))
+    assert told(trusted.plan())["role/deployer"][2] >= RE_TRUST
     assert held(trusted.apply()) == ["role/deployer"]
+    assert "alicia" in str(trusted.account.trust("deployer"))
     trusted.settle()
+
+
+def test_a_namesake_let_in_by_hand_does_not_take_the_guard_off_the_renamed(house: House) -> None:
+    house.account.create_user("mallory")
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", denying("mallory")))
+    house.settle()
+    house.account.rename_user("mallory", new_name="malice")
+    house.account.create_user("mallory")
+    document = house.account.trust("deployer")
+    by_hand = trusting(arn("user", "mallory"))["Statement"]
+    house.account.put_trust("deployer", {**document, "Statement": [*document["Statement"], *by_hand]})
+    assert codes(house.plan().blockers) == [(Code.RP208, "role/deployer")]
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_role_made_again_is_not_turned_to_the_namesake_of_the_renamed(house: House, effect: str) -> None:
+    house.account.create_user("mallory")
+    entry = denying("mallory") if effect == "Deny" else "user: mallory"
+    house.write("deployer.yaml", the_role("service: ec2.amazonaws.com", entry))
+    house.settle()
+    house.account.rename_user("mallory", new_name="malice")
+    house.account.create_user("mallory")
+    house.account.delete_role("deployer")
+    plan = house.plan()
+    assert (told(plan), codes(plan.blockers)) == ({}, [(Code.RP208, "role/deployer")])
+    house.write("deployer.yaml", house.read("deployer.yaml").replace("mallory", "malice"))
+    house.settle()
 
 
 def test_a_moved_user_is_a_renamed_one(trusted: House) -> None:

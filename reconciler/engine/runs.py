@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.model.diagnostic import Diagnostic
@@ -50,12 +50,16 @@ class PlanRun:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountApply:
-    """What became of one account: the plan that was carried out and its result, or why it was not."""
+    """What became of one account: the plan that was carried out and its result, or why it was not.
+
+    `calls` are all requests answered for the account, those of reading it included.
+    """
 
     account: str
     name: str | None = None
     plan: Plan | None = None
     result: ApplyResult | None = None
+    calls: Mapping[str, int] = field(default_factory=dict)
     error: tuple[Diagnostic, ...] = ()
 
 

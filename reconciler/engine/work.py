@@ -425,7 +425,8 @@ class Work:
             means=means,
             live=None if self._saved is None else by_address(reading.snapshot),
         )
-        return AccountApply(account=planned.account, name=planned.name, plan=planned.plan, result=result)
+        calls = self.calls(reading)
+        return AccountApply(account=planned.account, name=planned.name, plan=planned.plan, result=result, calls=calls)
 
     def calls(self, reading: Reading) -> dict[str, int]:
         """Return the requests answered for an account; that of finding out who is asking counts once for all."""

@@ -25,7 +25,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 __all__ = ["main"]
 
 # A run makes thousands of values that live to its end: looking through them for garbage costs a third of a plan's time.
-COLLECT_RARELY = (200_000, 20, 100)
+COLLECT_RARELY = (1_000_000, 20, 100)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         give_up_results()
         return 1
+    finally:
+        if arguments is None:
+            gc.freeze()  # the process ends here: what it made is not worth a last look
 
 
 def _run(arguments: list[str], terminal: Terminal) -> int:

@@ -281,10 +281,10 @@ def _plainly_same(one: object, other: object) -> bool:
     """
     if type(one) is not dict or type(other) is not dict or one.keys() != other.keys():
         return False
-    return all(
-        _same_statements(value, other[key]) if key == "Statement" else type(value) is str and value == other[key]
-        for key, value in one.items()
-    )
+    for key, value in one.items():
+        if not (_same_statements if key == "Statement" else _same_text)(value, other[key]):
+            return False
+    return True
 
 
 def _same_statements(one: object, other: object) -> bool:
@@ -303,15 +303,19 @@ def _same_statement(one: object, other: object) -> bool:
         elif key == "Condition":
             same = _same_conditions(value, other[key])
         else:
-            same = type(value) is str and value == other[key]
+            same = _same_text(value, other[key])
         if not same:
             return False
     return True
 
 
+def _same_text(one: object, other: object) -> bool:
+    return type(one) is str and one == other
+
+
 def _same_block(one: object, other: object) -> bool:
     if type(one) is not dict or type(other) is not dict:
-        return type(one) is str and one == other
+        return _same_text(one, other)
     return one.keys() == other.keys() and all(_same_values(values, other[key]) for key, values in one.items())
 
 
@@ -324,13 +328,10 @@ def _same_conditions(one: object, other: object) -> bool:
 def _same_values(one: object, other: object) -> bool:
     if type(one) is str and one == other:
         return True
-    mine, others = ([found] if type(found) is str else found for found in (one, other))
-    return (
-        type(mine) is list
-        and type(others) is list
-        and all(type(value) is str for value in (*mine, *others))
-        and set(mine) == set(others)
-    )
+    mine, others = [one] if type(one) is str else one, [other] if type(other) is str else other
+    if type(mine) is not list or type(others) is not list or {*map(type, mine), *map(type, others)} - {str}:
+        return False
+    return set(mine) == set(others)
 
 
 def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:

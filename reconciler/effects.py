@@ -14,7 +14,7 @@ from reconciler.model.access import has_effect, narrowed
 from reconciler.model.arn import parse_arn
 from reconciler.model.assuming import assumable, assuming_part
 from reconciler.model.change import Approval, Call, Json, Operation
-from reconciler.model.form import INLINE, paths_of
+from reconciler.model.form import INLINE
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import NEW_VERSION, PolicyDocument
 from reconciler.model.role import Role
@@ -73,16 +73,8 @@ def tags_matter(keys: set[str], world: World) -> bool:
     Tag keys have no case in `aws:PrincipalTag/KEY`, `aws:ResourceTag/KEY` and `iam:ResourceTag/KEY` (IAM User Guide,
     reference_policies_condition-keys); a variable such as `${aws:PrincipalTag/KEY}` counts too.
     """
-    wanted = {f"tag/{key}".lower() for key in keys}
-    return bool(wanted) and any(key in text for text in _all_texts(world) for key in wanted)
-
-
-def _all_texts(world: World) -> Iterator[str]:
-    values = [*world.live.values(), *(found.value for found in world.desired.objects.values())]
-    for value in values:
-        for content in paths_of(value).values():
-            if isinstance(content, PolicyDocument):
-                yield content.text.lower()
+    wanted = {f"tag/{key}".casefold() for key in keys}
+    return any(key in text for text in world.texts_about_tags for key in wanted)
 
 
 def _boundary_effect(before: str | None, after: str | None, world: World) -> Effect:

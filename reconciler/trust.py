@@ -236,7 +236,7 @@ def weigh(
     renewed = _entities(declared.trust, index) & made.keys()
     if not renewed and declared.trust.same_meaning(before.document, declared.partition, index.resolve):
         return None
-    successors = {was: now for now, was in made.items() if was is not None}
+    successors = {was: arn for arn in renewed if (was := made[arn]) is not None}
     shown = _entities(before.document, index)
     renamed = {
         arn: now

@@ -10,8 +10,9 @@ from typing import assert_never
 
 from reconciler.model.arn import parse_arn
 from reconciler.model.declared import Declaration, Desired, Removal
-from reconciler.model.form import digests_of
+from reconciler.model.form import digests_of, paths_of
 from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.model.role import Role
 from reconciler.snapshot import Snapshot
@@ -87,6 +88,14 @@ class World:
         """Return the ownership of an object, in whatever case its address is spelled."""
         known = self.owned_address(address)
         return None if known is None else self.state.objects[known]
+
+    @cached_property
+    def texts_about_tags(self) -> tuple[str, ...]:
+        """Return, case folded, the policy documents at hand, live and declared, that ask for some tag."""
+        values = [*self.live.values(), *(found.value for found in self.desired.objects.values())]
+        documents = (content for value in values for content in paths_of(value).values())
+        texts = (document.text.casefold() for document in documents if isinstance(document, PolicyDocument))
+        return tuple(text for text in texts if "tag/" in text)
 
     @cached_property
     def trusting(self) -> Mapping[str, tuple[Role, ...]]:

@@ -1,8 +1,9 @@
 """Who may do what, when enforcement is on: the caller's policies and boundary, and trust policies.
 
 The decisions are `evaluator`'s; here a call becomes the action, resource and condition keys that policies
-speak of (Service Authorization Reference, Identity and Access Management). Root may do everything. With
-enforcement off nobody is asked, and any role that exists can be assumed.
+speak of (Service Authorization Reference, Identity and Access Management; AWS Security Token Service). Root may
+do everything. Some credentials are closed to whole services, whatever policies say. With enforcement off nobody
+is asked, and any role that exists can be assumed.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from reconciler.sandbox import evaluator, principals
+from reconciler.sandbox import evaluator
 from reconciler.sandbox.callers import AwsItself, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox.calls import federation, sts
+from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser, ProviderSession
 from reconciler.sandbox.calls.policies import lookup
+from reconciler.sandbox.calls.proof import not_authorised
 from reconciler.sandbox.calls.sts import caller_arn, refused
 from reconciler.sandbox.entities import Group, InstanceProfile, Role, Tags, User
 from reconciler.sandbox.errors import IamError
@@ -23,6 +27,7 @@ from reconciler.sandbox.world import AccountState, Call
 Context = dict[str, str | tuple[str, ...] | bool]
 
 _OPEN: Final = frozenset({"GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"})
+_EVERYTHING: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 _KINDS: Final = (
     ("InstanceProfileName", "instance-profile"),
     ("RoleName", "role"),
@@ -32,8 +37,14 @@ _KINDS: Final = (
 
 
 def authorise(call: Call, credentials: Credentials) -> None:
-    """AccessDenied unless the caller may make this call; AssumeRole also asks the role."""
-    if isinstance(call.caller, Root | AwsItself) or call.name in _OPEN:
+    """AccessDenied unless the caller may make this call; who becomes a role also has to ask the role."""
+    if call.name in federation.HANDLERS:
+        _authorise_federated(call, credentials)
+        return
+    _check_credentials(call, credentials)
+    if call.name in _OPEN:
+        return
+    if isinstance(call.caller, Root | AwsItself) and not isinstance(call.caller, FederatedRoot):
         if call.name == "AssumeRole" and isinstance(call.caller, Root):
             raise refused(call)
         return
@@ -41,23 +52,52 @@ def authorise(call: Call, credentials: Credentials) -> None:
         _authorise_assuming(call, credentials)
         return
     for action, resource in _demands(call):
-        request = Request(action, resource, _caller(call), _context(call, credentials))
-        decision = evaluator.evaluate_identity(_permissions(call), request)
-        if not decision.allowed:
-            raise _denied(call, decision, resource)
+        demand(call, credentials, action=action, resource=resource)
+
+
+def demand(call: Call, credentials: Credentials, *, action: str, resource: str) -> None:
+    """AccessDenied unless the caller's own policies allow this action on this resource."""
+    request = Request(action, resource, _caller(call), _context(call, credentials))
+    decision = evaluator.evaluate_identity(_permissions(call), request)
+    if not decision.allowed:
+        raise _denied(call, decision, resource)
+
+
+def _check_credentials(call: Call, credentials: Credentials) -> None:
+    """IAM knows no federated users, and no session of a user without a second factor (id_credentials_temp_request)."""
+    if call.name in sts.HANDLERS:
+        return
+    federated = isinstance(call.caller, FederatedUser | FederatedRoot)
+    unproven = isinstance(call.caller, UserCaller) and credentials.expires is not None and credentials.mfa_at is None
+    if federated or unproven:
+        raise _unknown()
+
+
+def _authorise_federated(call: Call, credentials: Credentials) -> None:
+    """Ask the role whether it trusts whom a provider vouches for."""
+    _, role, proof = federation.asked(call)
+    of_saml = call.name == "AssumeRoleWithSAML"
+    provider = evaluator.Caller.saml_identity if of_saml else evaluator.Caller.web_identity
+    context = _circumstances(call, credentials) | dict(proof.keys) | {"sts:RoleSessionName": proof.session_name}
+    if proof.source_identity is not None:
+        context["sts:SourceIdentity"] = proof.source_identity
+    decision = evaluator.may_assume(
+        evaluator.AssumableRole(call.text("RoleArn"), role.trust, dict(role.tags)),
+        provider(proof.provider),
+        session_tags=proof.tags,
+        context=context,
+    )
+    if not decision.allowed:
+        raise not_authorised(call.name)
 
 
 def _authorise_assuming(call: Call, credentials: Credentials) -> None:
-    arn = call.text("RoleArn")
-    parts = arn.split(":", 5)
-    owner = call.world.accounts.get(parts[4]) if len(parts) > 5 else None  # noqa: PLR2004 - an ARN has six parts
-    role_id = principals.find_role(call.world, parts[4], parts[5].partition("/")[2]) if owner else None
-    role = owner.tables.roles.by_key(role_id) if owner and role_id else None
+    _, role = sts.role_named(call) or (None, None)
     if role is None:
         raise refused(call)
     passed = {tag["Key"]: tag["Value"] for tag in call.params.get("Tags", ())}
     decision = evaluator.may_assume(
-        evaluator.AssumableRole(arn, role.trust, dict(role.tags)),
+        evaluator.AssumableRole(call.text("RoleArn"), role.trust, dict(role.tags)),
         _caller(call),
         permissions=_permissions(call),
         session_tags=passed,
@@ -85,6 +125,11 @@ def _assuming_context(call: Call, credentials: Credentials) -> Context:
 def _caller(call: Call) -> evaluator.Caller:
     organization = call.world.organization
     match call.caller:
+        case FederatedUser(user_id=user_id):
+            maker = _home(call).user_arn(_living_user(call, user_id))
+            return evaluator.Caller.federated_user(caller_arn(call.world, call.caller), user_arn=maker, user_id=user_id)
+        case FederatedRoot():
+            return evaluator.Caller.federated_user(caller_arn(call.world, call.caller))
         case UserCaller(user_id=user_id):
             user = _living_user(call, user_id)
             arn = _home(call).user_arn(user)
@@ -107,29 +152,41 @@ def _home(call: Call) -> AccountState:
 def _living_user(call: Call, user_id: str) -> User:
     user = _home(call).tables.users.by_key(user_id)
     if user is None:
-        raise IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
+        raise _unknown()
     return user
 
 
 def _living_role(call: Call, session: SessionCaller) -> Role:
     role = _home(call).tables.roles.by_key(session.role_id)
     if role is None:
-        raise IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
+        raise _unknown()
     return role
+
+
+def _unknown() -> IamError:
+    return IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def _permissions(call: Call) -> Permissions:
     match call.caller:
+        case FederatedUser(user_id=user_id, policies=passed):
+            held = _of_user(call, _living_user(call, user_id))
+            return Permissions(held.policies, held.boundary, passed)
+        case FederatedRoot(policies=passed):
+            return Permissions([_EVERYTHING], None, passed)
         case UserCaller(user_id=user_id):
-            user = _living_user(call, user_id)
-            groups = [group for group in _home(call).tables.groups if group.group_id in user.groups]
-            return _held(call, [user, *groups], user.boundary)
+            return _of_user(call, _living_user(call, user_id))
         case SessionCaller() as session:
             role = _living_role(call, session)
             held = _held(call, [role], role.boundary)
             return Permissions(held.policies, held.boundary, session.policies)
         case Root() | AwsItself():
             return Permissions()
+
+
+def _of_user(call: Call, user: User) -> Permissions:
+    groups = [group for group in _home(call).tables.groups if group.group_id in user.groups]
+    return _held(call, [user, *groups], user.boundary)
 
 
 def _held(call: Call, holders: list[User | Role | Group], boundary: str | None) -> Permissions:
@@ -148,9 +205,11 @@ def _document(call: Call, arn: str) -> str:
 
 def _demands(call: Call) -> Iterator[tuple[str, str]]:
     """Every action that the call needs, with its resource."""
-    service = "sts" if call.name.startswith("Assume") else "iam"
+    service = "sts" if call.name in sts.HANDLERS else "iam"
     resource = _resource(call)
     yield f"{service}:{call.name}", resource
+    if call.name == "GetFederationToken" and call.params.get("Tags"):
+        yield "sts:TagSession", resource
     if call.name.startswith("Create") and call.params.get("Tags"):
         yield f"iam:Tag{call.name.removeprefix('Create')}", resource
     if call.name == "AddRoleToInstanceProfile":
@@ -161,6 +220,8 @@ def _resource(call: Call) -> str:
     for member in ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn"):
         if member in call.params and not call.name.startswith(("Attach", "Detach")):
             return call.text(member)
+    if call.name == "GetFederationToken":
+        return call.account.arn(f"federated-user/{call.text('Name')}", service="sts")
     if call.name == "CreatePolicy":
         return call.account.arn(f"policy{call.text('Path', '/')}{call.text('PolicyName')}")
     for member, kind in _KINDS:
@@ -233,7 +294,21 @@ def _circumstances(call: Call, credentials: Credentials) -> Context:
     }
     if credentials.expires is not None:
         context |= _mfa(credentials.mfa_at, call.now)
+    match call.caller:
+        case ProviderSession(keys=keys):
+            context |= dict(keys)
+        case FederatedUser(user_id=user_id, tags=tags):
+            context |= _principal_tags((*_living_user(call, user_id).tags, *tags))
+        case FederatedRoot(tags=tags):
+            context |= _principal_tags(tags)
+        case _:
+            pass
     return context
+
+
+def _principal_tags(tags: Tags) -> Context:
+    """The later of two tags whose keys differ only by case wins."""
+    return {f"aws:PrincipalTag/{key.lower()}": value for key, value in tags}
 
 
 def _mfa(since: datetime | None, now: datetime) -> Context:

@@ -8,6 +8,7 @@ from typing import Final
 from reconciler.sandbox.calls import (
     account,
     attachments,
+    federation,
     keys,
     leftovers,
     policies,
@@ -31,6 +32,6 @@ HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
         **roles.HANDLERS,
         **users.HANDLERS,
     },
-    "sts": sts.HANDLERS,
+    "sts": {**federation.HANDLERS, **sts.HANDLERS},
 }
 """Handlers by service and name of the call."""

@@ -1,4 +1,4 @@
-"""Calls of STS: who am I, and becoming a role."""
+"""Calls of STS with keys: who am I, becoming a role, and credentials for a while."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from reconciler.sandbox import documents, principals
-from reconciler.sandbox.callers import Caller, Credentials, SessionCaller, UserCaller
+from reconciler.sandbox.callers import Caller, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser, RootSession, Temporary, UserSession
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import lookup
 from reconciler.sandbox.cloudtrail import HOME
 from reconciler.sandbox.entities import Role
-from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.errors import IamError, invalid_arn
 from reconciler.sandbox.world import AccountState, Call, World
 
 _ROLE_ARN: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role/(.+)")
-_HOUR: Final = 3600
 _HALF_A_DAY: Final = 43_200
+_MANAGED_AT_MOST: Final = 10
+_PLAINTEXT_AT_MOST: Final = 2_048
+
+HOUR: Final = 3600
+"""How long a session lasts if nothing is said, in seconds."""
 
 
 def caller_arn(world: World, caller: Caller) -> str:
     """The ARN that GetCallerIdentity gives: of a session, without the path of its role."""
     account = world.account(caller.account_id)
     match caller:
+        case FederatedUser(name=name) | FederatedRoot(name=name):
+            return account.arn(f"federated-user/{name}", service="sts")
         case UserCaller(user_id=user_id):
             user = account.tables.users.by_key(user_id)
             return account.user_arn(user) if user else account.arn("user/deleted")
@@ -36,8 +43,10 @@ def caller_arn(world: World, caller: Caller) -> str:
 
 
 def caller_user_id(caller: Caller) -> str:
-    """`aws:userid`: the user's ID, `AROA...:session`, or the account ID for root."""
+    """`aws:userid`: the user's ID, `AROA...:session`, `ACCOUNT:name` of a federated user, root's account ID."""
     match caller:
+        case FederatedUser(name=name) | FederatedRoot(name=name):
+            return f"{caller.account_id}:{name}"
         case UserCaller(user_id=user_id):
             return user_id
         case SessionCaller(role_id=role_id, session_name=session):
@@ -55,22 +64,36 @@ def _get_caller_identity(call: Call) -> Result:
 
 
 def _assume_role(call: Call) -> Result:
-    owner, role = _role_to_assume(call)
-    duration = call.params.get("DurationSeconds", _HOUR)
-    _check_duration(call, role, duration)
-    return _session(call, owner, role, duration)
+    owner, role = role_named(call) or _nobody(call)
+    duration = call.params.get("DurationSeconds", HOUR)
+    check_duration(role, duration)
+    if isinstance(call.caller, SessionCaller) and duration > HOUR:
+        text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
+        raise IamError("ValidationError", text)
+    caller = SessionCaller(
+        account_id=owner.account_id,
+        role_id=role.role_id,
+        role_name=role.name,
+        session_name=call.text("RoleSessionName"),
+        policies=session_policies(call, owner),
+        tags=tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ())),
+    )
+    return open_session(call, role, caller, seconds=duration)
 
 
-def _role_to_assume(call: Call) -> tuple[AccountState, Role]:
+def role_named(call: Call) -> tuple[AccountState, Role] | None:
+    """The role that the call is to open, and its account; None when there is none of that ARN, case and path."""
     found = _ROLE_ARN.fullmatch(call.text("RoleArn"))
     if found is None:
         raise IamError("ValidationError", f"{call.text('RoleArn')} is invalid")
     owner = call.world.accounts.get(found[2])
     role_id = principals.find_role(call.world, found[2], found[3])
     role = owner.tables.roles.by_key(role_id) if owner and role_id else None
-    if owner is None or role is None:
-        raise refused(call)
-    return owner, role
+    return None if owner is None or role is None else (owner, role)
+
+
+def _nobody(call: Call) -> NoReturn:
+    raise refused(call)
 
 
 def refused(call: Call) -> IamError:
@@ -80,28 +103,20 @@ def refused(call: Call) -> IamError:
     return IamError("AccessDenied", text)
 
 
-def _check_duration(call: Call, role: Role, duration: int) -> None:
-    if duration > role.max_session_duration:
+def check_duration(role: Role, seconds: int) -> None:
+    """A session lasts no longer than its role lets it."""
+    if seconds > role.max_session_duration:
         text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
         raise IamError("ValidationError", text)
-    if isinstance(call.caller, SessionCaller) and duration > _HOUR:
-        text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining"
-        raise IamError("ValidationError", text)
 
 
-def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Result:
-    caller = SessionCaller(
-        account_id=owner.account_id,
-        role_id=role.role_id,
-        role_name=role.name,
-        session_name=call.text("RoleSessionName"),
-        policies=_session_policies(call, owner),
-        tags=tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ())),
-    )
-    issued = issue(call.world, caller, seconds=duration)
+def open_session(call: Call, role: Role, caller: SessionCaller, *, seconds: int) -> dict[str, Any]:
+    """Give out the credentials of a session, and note that its role was used."""
+    owner = call.world.account(caller.account_id)
+    issued = issue(call.world, caller, seconds=seconds)
     owner.tables.roles.put(replace(role, last_used=(call.now, HOME.get(owner.partition, "us-east-1"))))
     return {
-        "Credentials": _credentials_view(issued),
+        "Credentials": credentials_view(issued),
         "AssumedRoleUser": {
             "AssumedRoleId": caller_user_id(caller),
             "Arn": caller_arn(call.world, caller),
@@ -109,15 +124,34 @@ def _session(call: Call, owner: AccountState, role: Role, duration: int) -> Resu
     }
 
 
-def _session_policies(call: Call, owner: AccountState) -> tuple[str, ...]:
+def session_policies(call: Call, owner: AccountState) -> tuple[str, ...]:
+    """The policies passed to limit a session: checked, and not too many or too long together.
+
+    At most ten managed ones, and 2,048 characters of the inline one's text and the others' ARNs (STS API
+    Reference, AssumeRole; IAM User Guide, reference_iam-quotas).
+    """
     inline = [call.text("Policy")] if "Policy" in call.params else []
     for text in inline:
         documents.parse_permissions(text, beyond_latin_1=call.world.switches.beyond_latin_1)
-    found = [lookup(owner.tables, entry["arn"]) for entry in call.params.get("PolicyArns", ())]
-    return (*inline, *(policy.document for policy in found if policy))
+    arns = [entry["arn"] for entry in call.params.get("PolicyArns", ())]
+    if len(arns) > _MANAGED_AT_MOST:
+        text = f"Value at 'policyArns' failed to satisfy constraint: Member must have length at most {_MANAGED_AT_MOST}"
+        raise IamError("ValidationError", f"1 validation error detected: {text}")
+    if (length := sum(map(len, [*inline, *arns]))) > _PLAINTEXT_AT_MOST:
+        text = f"Session policies of {length} characters exceed the limit of {_PLAINTEXT_AT_MOST}."
+        raise IamError("PackedPolicyTooLarge", text)
+    return (*inline, *(_managed(owner, arn) for arn in arns))
 
 
-def _credentials_view(issued: Credentials) -> dict[str, Any]:
+def _managed(owner: AccountState, arn: str) -> str:
+    policy = lookup(owner.tables, arn)
+    if policy is None:
+        raise invalid_arn(arn)
+    return policy.document
+
+
+def credentials_view(issued: Credentials) -> dict[str, Any]:
+    """Keys as every call of STS gives them."""
     return {
         "AccessKeyId": issued.access_key_id,
         "SecretAccessKey": issued.secret_access_key,
@@ -143,11 +177,49 @@ def issue(world: World, caller: Caller, *, seconds: int | None = None, mfa: bool
 
 
 def _get_session_token(call: Call) -> Result:
-    return {
-        "Credentials": _credentials_view(
-            issue(call.world, call.caller, seconds=call.params.get("DurationSeconds", 43200))
-        )
-    }
+    """The caller for a while; with a device and its code, with a second factor (which device, nobody checks)."""
+    refuse_temporary(call)
+    mfa = "SerialNumber" in call.params and "TokenCode" in call.params
+    seconds, caller = lifetime(call), call.caller
+    match caller:
+        case UserCaller(account_id=account_id, user_id=user_id):
+            caller = UserSession(account_id=account_id, user_id=user_id)
+        case Root(account_id=account_id):
+            caller = RootSession(account_id=account_id)
+        case _:
+            pass
+    return {"Credentials": credentials_view(issue(call.world, caller, seconds=seconds, mfa=mfa))}
+
+
+def _get_federation_token(call: Call) -> Result:
+    """Credentials for somebody whom the calling user, or root, vouches for."""
+    refuse_temporary(call)
+    caller = _vouched_for(call)
+    issued = issue(call.world, caller, seconds=lifetime(call))
+    view = {"FederatedUserId": caller_user_id(caller), "Arn": caller_arn(call.world, caller)}
+    return {"Credentials": credentials_view(issued), "FederatedUser": view}
+
+
+def _vouched_for(call: Call) -> FederatedUser | FederatedRoot:
+    account_id, name = call.caller.account_id, call.text("Name")
+    policies = session_policies(call, call.account)
+    tags = tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ()))
+    if isinstance(call.caller, UserCaller):
+        user_id = call.caller.user_id
+        return FederatedUser(account_id=account_id, user_id=user_id, name=name, policies=policies, tags=tags)
+    return FederatedRoot(account_id=account_id, name=name, policies=policies, tags=tags)
+
+
+def refuse_temporary(call: Call) -> None:
+    """Credentials for a while are made with long-term ones only (observed wording)."""
+    if isinstance(call.caller, Temporary):
+        raise IamError("AccessDenied", f"Cannot call {call.name} with session credentials")
+
+
+def lifetime(call: Call) -> int:
+    """The seconds asked for: half a day if none; root's last an hour at most, whatever is asked for."""
+    seconds: int = call.params.get("DurationSeconds", _HALF_A_DAY)
+    return min(seconds, HOUR) if isinstance(call.caller, Root) else seconds
 
 
 def _get_access_key_info(call: Call) -> Result:
@@ -160,6 +232,7 @@ def _get_access_key_info(call: Call) -> Result:
 HANDLERS: Final[Mapping[str, Handler]] = {
     "GetCallerIdentity": _get_caller_identity,
     "AssumeRole": _assume_role,
+    "GetFederationToken": _get_federation_token,
     "GetSessionToken": _get_session_token,
     "GetAccessKeyInfo": _get_access_key_info,
 }

@@ -31,7 +31,7 @@ from typing import TypeAlias
 
 from reconciler.model.arn import Arn, is_account_id, parse_arn
 
-UNIQUE_ID = re.compile(r"(?P<id>(?:AIDA|AROA)[A-Z0-9]{12,124})(?::(?P<session>.+))?", re.ASCII | re.DOTALL)
+UNIQUE_ID = re.compile(r"(?P<id>(?:AIDA|AROA)[A-Z0-9]{12,124})(?::(?P<session>.+))?", re.DOTALL)
 WEB_IDENTITIES = frozenset(
     {"cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"}
 )

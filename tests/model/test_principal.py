@@ -85,6 +85,8 @@ def test_an_arn_of_an_identity_is_that_identity_in_every_partition(
         ("Service", "ec2.amazonaws.com.cn", Service("ec2.amazonaws.com.cn")),
         ("Federated", "cognito-identity.amazonaws.com", WebIdentity("cognito-identity.amazonaws.com")),
         ("Federated", "accounts.google.com", WebIdentity("accounts.google.com")),
+        ("Federated", "graph.facebook.com", WebIdentity("graph.facebook.com")),
+        ("Federated", "www.amazon.com", WebIdentity("www.amazon.com")),
     ],
 )
 def test_what_is_no_identity_of_its_own_is_known_by_its_form(key: str, value: str, principal: Principal) -> None:
@@ -204,6 +206,28 @@ INDEX = PrincipalIndex(
 )
 
 
+def test_standings_are_the_words_that_scripts_read() -> None:
+    assert [standing.value for standing in Standing] == [
+        "trusted",
+        "alias",
+        "recreated",
+        "deleted",
+        "inferred",
+        "unknown",
+        "foreign",
+        "renamed",
+    ]
+
+
+def test_an_id_that_lets_nobody_in_any_more_is_dead_whatever_became_of_it() -> None:
+    assert {standing for standing in Standing if standing.is_dead} == {
+        Standing.RECREATED,
+        Standing.DELETED,
+        Standing.INFERRED,
+        Standing.UNKNOWN,
+    }
+
+
 def test_a_living_id_is_an_alias_of_its_arn() -> None:
     assert INDEX.identify(UniqueId(ALICE_ID)) == Identified(ALICE_ID, Standing.ALIAS, arn=ALICE, current_id=ALICE_ID)
     assert not Standing.ALIAS.is_dead
@@ -239,6 +263,7 @@ def test_an_id_that_nobody_knows_is_unknown() -> None:
         (f"{RUNNER_ID}:s", f"arn:aws:sts::{OWN}:assumed-role/runner/s", f"arn:aws:sts::{OWN}:assumed-role/runner/s"),
         (f"{OLD_ID}:s", f"{OLD_ID}:s", f"arn:aws:sts::{OWN}:assumed-role/runner/s"),
         (RUNNER, RUNNER, RUNNER),
+        (f"{RUNNER_ID}/s", f"{RUNNER_ID}/s", f"{RUNNER_ID}/s"),
         ("AROA", "AROA", "AROA"),
         ("*", "*", "*"),
     ],
@@ -260,6 +285,13 @@ def test_a_session_leads_to_its_role_wherever_its_path_is_known() -> None:
     assert str(INDEX.entity_of(session)) == RUNNER
     assert str(PrincipalIndex().entity_of(session)) == f"arn:aws:iam::{OWN}:role/runner"
     assert role_arn_of_session(arn(f"arn:aws-cn:sts::{OWN}:assumed-role/a/s")) == f"arn:aws-cn:iam::{OWN}:role/a"
+
+
+def test_a_user_of_the_same_name_is_not_the_role_behind_a_session() -> None:
+    namesake = f"arn:aws:iam::{OWN}:user/runner"
+    index = PrincipalIndex(id_by_arn={RUNNER: RUNNER_ID, namesake: ALICE_ID})
+
+    assert str(index.entity_of(Session(arn(f"arn:aws:sts::{OWN}:assumed-role/runner/s")))) == RUNNER
 
 
 def test_users_and_roles_are_entities_and_nobody_else_is() -> None:

@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from reconciler.sandbox import files
-from reconciler.sandbox.calls.sts import caller_arn, caller_user_id
-from reconciler.sandbox.cloudtrail import Event, Trail
+from reconciler.sandbox.cloudtrail import Trail
+from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.events import Event
+from reconciler.sandbox.identity import Identity
 from reconciler.sandbox.world import AccountState, Call
 
 _READING: Final = ("Get", "List", "Simulate", "Generate", "AssumeRole")
+_NOT_LET_IN: Final = frozenset({"ExpiredToken"})
 
 
 def is_mutating(action: str) -> bool:
@@ -75,14 +78,14 @@ class Books:
         if is_mutating(action):
             self.mutating[action] += 1
 
-    def write(self, call: Call, *, error: str | None) -> None:
-        """Journal a call, if it is one that changes something."""
+    def write(self, call: Call, by: Identity, *, error: str | None) -> None:
+        """Journal a call that `by` made, if it is one that changes something."""
         if is_mutating(call.name):
             self.journal.append(
                 JournalEntry(
                     call=call.name,
                     account=call.account.account_id,
-                    caller=caller_arn(call.world, call.caller),
+                    caller=by["arn"],
                     params=call.params,
                     error=error,
                     at=call.now,
@@ -91,21 +94,28 @@ class Books:
                 )
             )
 
-    def remember(self, call: Call, result: Mapping[str, Any]) -> None:
-        """Let CloudTrail know of a change, whoever made it."""
-        if is_mutating(call.name):
-            self.trail.record(
-                Event(
-                    name=call.name,
-                    account=call.account.account_id,
-                    at=call.now,
-                    caller_arn=caller_arn(call.world, call.caller),
-                    caller_id=caller_user_id(call.caller),
-                    params=call.params,
-                    result=result,
-                    number=self.trail.count,
-                )
+    def remember(self, call: Call, by: Identity, *, came_of_it: Mapping[str, Any] | IamError) -> None:
+        """Let CloudTrail know of a change that `by` made, or was refused: `came_of_it` is the result or the error.
+
+        What was asked is not told where it was not allowed. Whoever was not let in is nobody known.
+        """
+        refusal = came_of_it if isinstance(came_of_it, IamError) else None
+        code = refusal.code if refusal else None
+        if not is_mutating(call.name) or code in _NOT_LET_IN:
+            return
+        self.trail.record(
+            Event(
+                name=call.name,
+                account=call.account.account_id,
+                at=call.now,
+                identity=by,
+                params=None if code == "AccessDenied" else call.params or None,
+                result={} if isinstance(came_of_it, IamError) else came_of_it,
+                number=self.trail.count,
+                error_code=code,
+                error_message=refusal.message if refusal else None,
             )
+        )
 
     def clear(self) -> None:
         """Forget counts and journal; CloudTrail forgets nothing."""

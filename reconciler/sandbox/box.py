@@ -23,9 +23,11 @@ from reconciler.sandbox.books import Books, JournalEntry, is_mutating
 from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
+from reconciler.sandbox.cloudtrail import Trail
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.faults import Blow, Faults
 from reconciler.sandbox.http import Reply, Request
+from reconciler.sandbox.identity import Identity, identity
 from reconciler.sandbox.inprocess import make_session
 from reconciler.sandbox.s3 import Buckets
 from reconciler.sandbox.server import Server
@@ -112,6 +114,11 @@ class Sandbox:
         """Every mutating call, with the state of the account after it."""
         return self.books.journal
 
+    @property
+    def trail(self) -> Trail:
+        """CloudTrail's events, and how long they take to arrive."""
+        return self.books.trail
+
     def account(self, account_id: str = DEFAULT_ACCOUNT, *, partition: str = "aws") -> Account:
         """An account, made at the first use, then in this partition. ValueError when it has not twelve digits."""
         with self._lock:
@@ -169,7 +176,7 @@ class Sandbox:
             self.buckets.objects.clear()
             self.faults.clear()
             self.books.clear()
-            self.books.trail.events.clear()
+            self.trail.forget()
             self.account(DEFAULT_ACCOUNT)
 
     def reset_calls(self) -> None:
@@ -183,12 +190,16 @@ class Sandbox:
             account = self.world.account(account_id)
             caller = AwsItself(account_id=account_id)
             call = Call(world=self.world, account=account, caller=caller, name=name, params=dict(params))
+            by = identity(caller, world=self.world)
             self.world.outside, before = True, self.world.outside
             try:
                 result = calls.HANDLERS["iam"][name](call)
+            except IamError as refusal:
+                self.books.remember(call, by, came_of_it=refusal)
+                raise
             finally:
                 self.world.outside = before
-            self.books.remember(call, result)
+            self.books.remember(call, by, came_of_it=result)
             return result
 
     # --- answering -------------------------------------------------------------------------------
@@ -226,10 +237,10 @@ class Sandbox:
             account = credentials.caller.account_id
             with self._lock:
                 self.faults.before(blow, credentials.access_key_id)
-                answer = self.books.trail.answer(action, request, account=account, now=self.clock())
+                answer = self.trail.answer(action, request, account=account, now=self.clock())
                 self._answered(action, blow)
         except IamError as error:
-            return cloudtrail.reply({"__type": error.code, "message": error.message}, status=error.status)
+            return cloudtrail.refusal(error)
         return cloudtrail.reply(answer)
 
     def _answer_query(self, service: str, request: Request) -> Reply:
@@ -270,10 +281,15 @@ class Sandbox:
     def _carry_out(self, exchange: _Exchange) -> str:
         action, credentials = exchange.operation.name, exchange.credentials
         with self._lock:
-            self.faults.before(exchange.blow, credentials.access_key_id)
+            by = identity(credentials.caller, world=self.world, credentials=credentials)
+            try:
+                self.faults.before(exchange.blow, credentials.access_key_id)
+            except IamError as refusal:
+                self.books.remember(self._call(exchange), by, came_of_it=refusal)
+                raise
             self.books.tried(action)
             try:
-                result = self._handle(exchange)
+                result = self._handle(exchange, by)
                 body = wire.write(exchange.operation, result, exchange.request_id)
             except IamError:
                 self.books.calls[action] += 1
@@ -287,27 +303,28 @@ class Sandbox:
         self.faults.after(blow)
         self.books.calls[action] += 1
 
-    def _handle(self, exchange: _Exchange) -> Mapping[str, Any]:
+    def _call(self, exchange: _Exchange) -> Call:
+        """The call, its parameters not read yet."""
+        caller = exchange.credentials.caller
+        account = self.world.account(caller.account_id)
+        return Call(world=self.world, account=account, caller=caller, name=exchange.operation.name, params={})
+
+    def _handle(self, exchange: _Exchange, by: Identity) -> Mapping[str, Any]:
         handler = calls.HANDLERS[exchange.service].get(exchange.operation.name)
         if handler is None:
             raise IamError("InvalidAction", f"The sandbox does not offer {exchange.operation.name}.")
-        caller = exchange.credentials.caller
-        call = Call(
-            world=self.world,
-            account=self.world.account(caller.account_id),
-            caller=caller,
-            name=exchange.operation.name,
-            params=wire.read(exchange.operation, exchange.form),
-        )
+        call = self._call(exchange)
         try:
+            call = replace(call, params=wire.read(exchange.operation, exchange.form))
             if self.enforcing:
                 authority.authorise(call, exchange.credentials)
             result = handler(call)
         except IamError as refusal:
-            self.books.write(call, error=refusal.code)
+            self.books.write(call, by, error=refusal.code)
+            self.books.remember(call, by, came_of_it=refusal)
             raise
-        self.books.write(call, error=None)
-        self.books.remember(call, result)
+        self.books.write(call, by, error=None)
+        self.books.remember(call, by, came_of_it=result)
         return result
 
     def _request_id(self) -> str:

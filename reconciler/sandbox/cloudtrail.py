@@ -1,192 +1,241 @@
 """CloudTrail's memory of what was changed: LookupEvents over the last ninety days.
 
-Every change of an account is in it, also what somebody outside did through the verbs of an `Account`.
-It is where a dead unique ID can still be traced: the event that made the role or user carries the ID.
-Events of IAM are in the partition's first region only (IAM User Guide, cloudtrail-integration).
+Every call that changes an account is in it, or tried to: also what somebody outside did through the verbs of an
+`Account`. It is where a dead unique ID can still be traced: the event that made the role or user carries the ID.
+Calls that only read are left out, as nothing can be traced by them, and so is whoever was not let in at the gate.
+
+Events can be looked up after a while, in AWS after some minutes, here at once unless `box.trail.delay` says how
+many seconds it takes. Two lookups a second are let through where that is switched on:
+`box.faults.throttle("LookupEvents", **cloudtrail.PACE)`. Events of IAM are in the partition's first region only.
+
+Sources: AWS CloudTrail API Reference, LookupEvents; AWS CloudTrail User Guide, view-cloudtrail-events; IAM User
+Guide, cloudtrail-integration.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.events import HOME, Event
 from reconciler.sandbox.http import Reply, Request
 
-HOME: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
-"""The region in which a partition's IAM records."""
+__all__ = ["HOME", "PACE", "Event", "Lookup", "Trail", "refusal", "reply"]
+
+PACE: Final = {"per_second": 2.0, "burst": 2.0}
+"""How fast an account may look up events in a region."""
+
+ATTRIBUTES: Final = frozenset(
+    {"EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId"}
+)
+"""What events can be looked up by, one at a time."""
 
 _KEPT: Final = timedelta(days=90)
 _MOST: Final = 100_000
 _PAGE: Final = 50
-_TYPES: Final = {"Role": "AWS::IAM::Role", "User": "AWS::IAM::User", "Group": "AWS::IAM::Group"}
+_LONGEST_VALUE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One change: who, what, and what came of it."""
+class Lookup:
+    """A request for events, checked. `attribute` is a name and a value; `before` is the number a page goes on from."""
 
-    name: str
     account: str
-    at: datetime
-    caller_arn: str
-    caller_id: str
-    params: Mapping[str, Any]
-    result: Mapping[str, Any]
-    number: int
+    attribute: tuple[str, str] | None
+    since: float | None
+    until: float | None
+    insights: bool
+    size: int
+    before: int | None
 
-    @property
-    def event_id(self) -> str:
-        """The same for the same event on every reading."""
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account}/{self.number}"))
+    @classmethod
+    def read(cls, params: Mapping[str, Any], *, account: str) -> Lookup:
+        """Read the parameters of LookupEvents; IamError names the exception that CloudTrail has for what is wrong."""
+        since, until = _moment(params, "StartTime"), _moment(params, "EndTime")
+        if since is not None and until is not None and since > until:
+            raise IamError("InvalidTimeRangeException", "The start time comes after the end time.")
+        return cls(
+            account=account,
+            attribute=_attribute(params.get("LookupAttributes")),
+            since=since,
+            until=until,
+            insights=_insights(params.get("EventCategory")),
+            size=_size(params.get("MaxResults")),
+            before=_before(params.get("NextToken"), _digest(account, params)),
+        )
 
-    @property
-    def request_id(self) -> str:
-        """Likewise; what outsiders did had no request, and gets an ID all the same."""
-        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.account}/{self.number}/request"))
-
-    @property
-    def username(self) -> str:
-        """`alice`, the name of a session, or `root`."""
-        return self.caller_arn.rpartition(":")[2].rpartition("/")[2]
-
-    @property
-    def resources(self) -> list[dict[str, str]]:
-        """Names, ARNs and IDs of roles, users and groups that the event is about."""
-        found: list[dict[str, str]] = []
-        for noun, kind in _TYPES.items():
-            made = self.result.get(noun, {})
-            names = [self.params.get(f"{noun}Name"), made.get("Arn"), made.get(f"{noun}Id")]
-            found += [{"ResourceType": kind, "ResourceName": name} for name in names if name]
-        return found
+    def finds(self, event: Event) -> bool:
+        """Whether the event is one of those asked for; how far back and how far on CloudTrail sees is not asked."""
+        at = int(event.at.timestamp())
+        return (
+            event.account == self.account
+            and (self.before is None or event.number < self.before)
+            and (self.since is None or self.since <= at)
+            and (self.until is None or at <= self.until)
+            and (self.attribute is None or event.has(*self.attribute))
+        )
 
 
 @dataclass
 class Trail:
-    """The events of all accounts, oldest first."""
+    """The events of all accounts, oldest first. `count` numbers them, and goes on when the oldest are dropped.
+
+    `delay` is how many seconds pass before an event can be looked up; it may be set at any time.
+    """
 
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=_MOST))
     count: int = 0
+    delay: float = 0.0
 
     def record(self, event: Event) -> None:
         """Keep an event."""
         self.events.append(event)
         self.count += 1
 
+    def forget(self) -> None:
+        """No events any more, and no delay. Numbers once given stay used."""
+        self.events.clear()
+        self.delay = 0.0
+
     def answer(self, action: str, request: Request, *, account: str, now: datetime) -> dict[str, Any]:
         """Answer a call of CloudTrail; IamError is its refusal."""
         if action != "LookupEvents":
             raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
-        if request.scope and request.scope[1] not in HOME.values():
-            return {"Events": []}
         params = _params(request.body)
-        try:
-            return self.lookup(account, params, now)
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-            raise IamError("ValidationException", "The parameters of LookupEvents are not understood.") from None
+        lookup = Lookup.read(params, account=account)
+        if lookup.insights or (request.scope and request.scope[1] not in HOME.values()):
+            return {"Events": []}
+        return self.lookup(lookup, _digest(account, params), now=now)
 
-    def lookup(self, account: str, params: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """LookupEvents: newest first, fifty at a time."""
-        attributes = params.get("LookupAttributes", [])
-        if len(attributes) > 1:
-            raise IamError("InvalidLookupAttributesException", "Only one lookup attribute can be specified.")
-        since = max(now - _KEPT, _time(params.get("StartTime"), now - _KEPT))
-        until = _time(params.get("EndTime"), now)
-        found = [
-            event
-            for event in reversed(self.events)
-            if event.account == account and since <= event.at <= until and _matches(event, attributes)
-        ]
-        start, size = int(params.get("NextToken", 0)), min(int(params.get("MaxResults", _PAGE)), _PAGE)
-        page = {"Events": [_view(event) for event in found[start : start + size]]}
-        return page | ({"NextToken": str(start + size)} if start + size < len(found) else {})
+    def lookup(self, lookup: Lookup, digest: str, *, now: datetime) -> dict[str, Any]:
+        """LookupEvents: a page of events, newest first; `digest` is what its token is bound to."""
+        oldest, newest = now - _KEPT, now - timedelta(seconds=self.delay)
+        found = (each for each in reversed(self.events) if oldest <= each.at <= newest and lookup.finds(each))
+        shown, more = _page(found, lookup.size)
+        page = {"Events": [event.entry() for event in shown]}
+        return page | ({"NextToken": _token(digest, shown[-1].number)} if more else {})
 
 
-def _time(value: Any, default: datetime) -> datetime:
-    return default if value is None else datetime.fromtimestamp(float(value), tz=default.tzinfo)
+def _page(found: Iterable[Event], size: int) -> tuple[list[Event], bool]:
+    """So many of the first, and whether there are more."""
+    shown: list[Event] = []
+    for event in found:
+        if len(shown) == size:
+            return shown, True
+        shown.append(event)
+    return shown, False
 
 
-def _matches(event: Event, attributes: list[Mapping[str, str]]) -> bool:
-    return all(attribute["AttributeValue"] in _values(event, attribute["AttributeKey"]) for attribute in attributes)
-
-
-def _values(event: Event, key: str) -> list[str]:
-    """What the event has under a lookup attribute."""
-    match key:
-        case "EventName":
-            return [event.name]
-        case "EventId":
-            return [event.event_id]
-        case "EventSource":
-            return ["iam.amazonaws.com"]
-        case "ReadOnly":
-            return ["false"]
-        case "Username":
-            return [event.username]
-        case "ResourceName" | "ResourceType":
-            return [resource[key] for resource in event.resources]
-        case _:
-            raise IamError("InvalidLookupAttributesException", f"{key} is not a lookup attribute.")
-
-
-def _view(event: Event) -> dict[str, Any]:
-    return {
-        "EventId": event.event_id,
-        "EventName": event.name,
-        "EventSource": "iam.amazonaws.com",
-        "EventTime": int(event.at.timestamp()),
-        "ReadOnly": "false",
-        "Username": event.username,
-        "Resources": event.resources,
-        "CloudTrailEvent": json.dumps(_record(event), default=str),
-    }
-
-
-def _record(event: Event) -> dict[str, Any]:
-    return {
-        "eventVersion": "1.08",
-        "userIdentity": {"principalId": event.caller_id, "arn": event.caller_arn, "accountId": event.account},
-        "eventTime": event.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "eventSource": "iam.amazonaws.com",
-        "eventName": event.name,
-        "awsRegion": HOME["aws"],
-        "requestParameters": _lower(event.params),
-        "responseElements": _lower(event.result) or None,
-        "requestID": event.request_id,
-        "eventID": event.event_id,
-        "readOnly": False,
-        "eventType": "AwsApiCall",
-        "recipientAccountId": event.account,
-    }
-
-
-def _lower(value: Any) -> Any:
-    """The same with names as CloudTrail writes them: `roleName` for `RoleName`."""
-    match value:
-        case Mapping():
-            return {name[:1].lower() + name[1:]: _lower(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_lower(item) for item in value]
-        case _:
-            return value
+# --- what is asked -------------------------------------------------------------------------------
 
 
 def _params(body: bytes) -> dict[str, Any]:
     try:
         params = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         params = None
     if not isinstance(params, dict):
         raise IamError("SerializationException", "The request is not a JSON object.")
     return params
 
 
+def _moment(params: Mapping[str, Any], name: str) -> float | None:
+    """A time in seconds since 1970, as the JSON protocol has it."""
+    value = params.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise IamError("SerializationException", f"{name} is not a number of seconds.")
+    try:
+        datetime.fromtimestamp(value, tz=UTC)  # what no calendar has raises
+    except (ValueError, OverflowError, OSError):
+        raise IamError("InvalidTimeRangeException", f"{name} is outside the range of possible values.") from None
+    return float(value)
+
+
+def _attribute(value: Any) -> tuple[str, str] | None:
+    """The one attribute that a lookup may have besides a span of time."""
+    if not value:
+        return None
+    if not isinstance(value, list) or len(value) > 1:
+        raise IamError("InvalidLookupAttributesException", "Only one lookup attribute can be specified.")
+    match value[0]:
+        case {"AttributeKey": str(key), "AttributeValue": str(wanted)} if key in ATTRIBUTES:
+            if not 1 <= len(wanted) <= _LONGEST_VALUE:
+                raise IamError("InvalidLookupAttributesException", f"A value has 1 to {_LONGEST_VALUE} characters.")
+            return key, wanted
+        case {"AttributeKey": key}:
+            raise IamError("InvalidLookupAttributesException", f"{key!r} is not a lookup attribute with a value.")
+        case _:
+            raise IamError("InvalidLookupAttributesException", "A lookup attribute has a key and a value.")
+
+
+def _insights(category: Any) -> bool:
+    """Whether Insights events are asked for, of which there are none."""
+    if category not in (None, "insight"):
+        raise IamError("InvalidEventCategoryException", "The event category is not valid: there is only insight.")
+    return category is not None
+
+
+def _size(value: Any) -> int:
+    if value is None:
+        return _PAGE
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _PAGE:
+        raise IamError("InvalidMaxResultsException", f"MaxResults is a number from 1 to {_PAGE}.")
+    return value
+
+
+def _digest(account: str, params: Mapping[str, Any]) -> str:
+    """What a token is bound to: the same parameters have to come with it."""
+    asked = {name: params.get(name) for name in ("LookupAttributes", "StartTime", "EndTime", "EventCategory")}
+    return hashlib.sha256(json.dumps([account, asked], sort_keys=True).encode()).hexdigest()
+
+
+def _token(digest: str, last: int) -> str:
+    """Opaque, and bound to an event rather than to a position: what happens between two pages shifts nothing."""
+    return base64.urlsafe_b64encode(json.dumps([digest, last]).encode()[::-1]).decode()
+
+
+def _before(token: Any, digest: str) -> int | None:
+    if token is None:
+        return None
+    try:
+        bound_to, last = json.loads(base64.urlsafe_b64decode(token)[::-1])
+    except (ValueError, TypeError, RecursionError):
+        bound_to, last = None, None
+    if bound_to != digest or not isinstance(last, int):
+        text = "The token is invalid, or was used before in a request with different parameters."
+        raise IamError("InvalidNextTokenException", text)
+    return last
+
+
+# --- what is answered ----------------------------------------------------------------------------
+
+
 def reply(value: Mapping[str, Any], *, status: int = 200) -> Reply:
     """An answer in CloudTrail's protocol."""
     body = json.dumps(value).encode()
     return Reply(status=status, body=body, headers={"Content-Type": "application/x-amz-json-1.1"})
+
+
+_CODES: Final[Mapping[str, tuple[str, int]]] = {
+    "AccessDenied": ("AccessDeniedException", 400),
+    "ExpiredToken": ("ExpiredTokenException", 400),
+    "InvalidClientTokenId": ("UnrecognizedClientException", 400),
+    "MissingAuthenticationToken": ("MissingAuthenticationTokenException", 400),
+    "ServiceFailure": ("InternalFailure", 500),
+    "Throttling": ("ThrottlingException", 400),
+}
+
+
+def refusal(error: IamError) -> Reply:
+    """A refusal in CloudTrail's protocol, where codes end in Exception and most are 400 (its CommonErrors)."""
+    code, status = _CODES.get(error.code, (error.code, error.status))
+    return reply({"__type": code, "message": error.message}, status=status)

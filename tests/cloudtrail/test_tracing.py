@@ -494,6 +494,7 @@ def test_a_reply_of_another_shape_is_said(house: Watched) -> None:
 def test_a_token_that_never_ends_is_not_followed_for_ever(house: Watched) -> None:
     house.trusted_and_gone()
     house.let_events_be(lambda parsed: parsed.update(NextToken="0"))
+    house.let_lookups_be(lambda params: params.pop("NextToken", None))
 
     report = house.ask()
 

@@ -57,6 +57,12 @@ class Watched(House):
             "after-call.cloudtrail.LookupEvents", lambda parsed, **_: change(parsed), unique_id="changed"
         )
 
+    def let_lookups_be(self, change: Any) -> None:
+        """Have `change` look at what every LookupEvents asks for, and do with it what it likes."""
+        self.session.events.register(
+            "before-parameter-build.cloudtrail.LookupEvents", lambda params, **_: change(params), unique_id="asked"
+        )
+
     def trusted_and_gone(self, name: str = "ci", *, by: str = "deployer") -> str:
         """A role that `by` trusts, seen by nobody but CloudTrail, and an hour later deleted; its ID."""
         self.account.create_role(name)

@@ -4,6 +4,9 @@
 one file each and are imported when they are asked for, so that `version` and `--help` cost nothing that they
 do not need.
 
+What ends a command early is told in words on standard error, and where JSON was asked for as an object with the
+key `error` on standard output too, so that whoever reads the result always finds one.
+
 Exit codes: 0 fine, 1 an error, something blocked, a usage error or an interrupt; 2 where a command says so
 (changes with `plan --detailed-exitcode`, drift found, changes held by `apply`).
 """
@@ -11,16 +14,19 @@ Exit codes: 0 fine, 1 an error, something blocked, a usage error or an interrupt
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import click
 
-from reconciler.cli.errors import Defect, defect_text, usage_diagnostic
+from reconciler.cli.errors import Defect, defect_text, diagnostics_of
 from reconciler.cli.group import root
 from reconciler.cli.interrupts import heard
+from reconciler.cli.options import asks_for_json
 from reconciler.cli.terminal import Terminal, give_up_results
-from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.model.diagnostic import Diagnostic, ReconcilerError
 
 __all__ = ["main"]
 
@@ -50,12 +56,20 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
             code = root.main(arguments, prog_name="reconciler", standalone_mode=False, obj=terminal)
         terminal.flush()
         return int(code or 0)
-    except click.UsageError as error:
-        terminal.complain(usage_diagnostic(error))
-    except (click.Abort, KeyboardInterrupt):
-        terminal.complain(Diagnostic(Code.RA417, "Interrupted.", help="The next plan shows where things stand."))
-    except ReconcilerError as error:
-        terminal.complain(*error.diagnostics)
+    except (click.UsageError, click.Abort, KeyboardInterrupt, ReconcilerError) as ending:
+        found = diagnostics_of(ending)
+        terminal.complain(*found)
+        if asks_for_json(arguments, os.environ):
+            _show_as_json(found, terminal)
     except Defect as defect:
         terminal.say(defect_text(defect))
     return 1
+
+
+def _show_as_json(found: Sequence[Diagnostic], terminal: Terminal) -> None:
+    """Show a program why there is no result, in the place where it looks for one."""
+    from reconciler.render.json import dumps, ending_to_json  # noqa: PLC0415  most runs end well
+
+    with suppress(ReconcilerError):  # it is said already that nothing can be shown
+        terminal.show(dumps(ending_to_json(found)))
+        terminal.flush()

@@ -13,7 +13,7 @@ from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.progress import Watch
-from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, title_of
+from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, title_of
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.render.diagnostics import counted
@@ -90,9 +90,12 @@ def command(
     stage = _Stage(terminal, Watch(colour=terminal.err.colour), Interrupts(), quiet=form == "json", asks=asks)
     run = stage.run(settings, choices, plan_file=plan_file, expect=expect, **how)
     if run.declined:
+        if form == "json":
+            raise ReconcilerError(_DECLINED)
         terminal.say("Apply cancelled. Nothing was done.\n")
         return ERROR
     terminal.show(_as_json(run) if form == "json" else "\n" + applied_as_text(run, terminal))
+    say_calls(terminal, (one.calls for one in run.accounts))
     return exit_code(run)
 
 
@@ -139,10 +142,14 @@ class _Stage:
             self.terminal.say(f"\nYour yes also approves what is held for review: {counted(held, 'change')}.\n")
         self.terminal.flush()
         self.terminal.say("\nShall this be done? Only 'yes' will be accepted: ")
-        if input().strip() != "yes":
-            return False
-        self.interrupts.begin()
-        return True
+        try:
+            answer = input().strip()
+        except EOFError:  # Ctrl-D
+            answer = ""
+            self.terminal.say("\n")
+        if answer == "yes":
+            self.interrupts.begin()
+        return answer == "yes"
 
 
 def plan_file_among(paths: tuple[str, ...], settings: Settings) -> Path | None:
@@ -176,7 +183,9 @@ def applied_as_text(run: ApplyRun, terminal: Terminal) -> str:
 
 def _as_json(run: ApplyRun) -> str:
     parts = [
-        apply_to_json(one.result) if one.result is not None else failure_to_json(one.account, one.error)
+        apply_to_json(one.result, plan=one.plan, calls=one.calls)
+        if one.result is not None
+        else failure_to_json(one.account, one.error)
         for one in run.accounts
     ]
     if not run.fleet:
@@ -184,6 +193,7 @@ def _as_json(run: ApplyRun) -> str:
     return dumps(fleet_to_json(parts, summed(parts), fingerprint=run.fingerprint))
 
 
+_DECLINED = Diagnostic(Code.RA411, "The apply was cancelled at its question.", help="Nothing was written to AWS.")
 _NOT_APPROVED = Diagnostic(
     Code.RA411,
     "Nobody is here to approve the plan: apply was not started at a terminal.",

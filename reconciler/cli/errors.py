@@ -1,14 +1,15 @@
-"""What ends a command other than a `ReconcilerError`: wrong usage, and defects of this program."""
+"""What ends a command early: wrong usage, an interrupt, what the rooms refuse; and defects of this program."""
 
 from __future__ import annotations
 
 import difflib
 import traceback
 from collections.abc import Iterable
+from typing import TypeAlias, assert_never
 
 import click
 
-from reconciler.model.diagnostic import Code, Diagnostic
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 
 class Defect(Exception):  # noqa: N818  it is no error of the user's
@@ -30,6 +31,23 @@ def defect_text(defect: Defect) -> str:
         "Nothing can be said about what was done; the next plan shows it. Run the command again with "
         "--log-level debug to see where it happened, and report that.\n"
     )
+
+
+Ending: TypeAlias = click.UsageError | click.Abort | KeyboardInterrupt | ReconcilerError
+
+
+def diagnostics_of(ending: Ending) -> tuple[Diagnostic, ...]:
+    """Return what is said about whatever has ended a command."""
+    match ending:
+        case ReconcilerError():
+            return ending.diagnostics
+        case click.UsageError():
+            return (usage_diagnostic(ending),)
+        case click.Abort() | KeyboardInterrupt():
+            message = "The command was ended before it was through, by Ctrl-C or SIGTERM."
+            return (Diagnostic(Code.RA417, message, help="The next plan shows where things stand."),)
+        case never:
+            assert_never(never)
 
 
 def usage_diagnostic(error: click.UsageError) -> Diagnostic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.clock import now
-from reconciler.cli.group import Option
+from reconciler.cli.group import PREFIX, Option
 from reconciler.model.arn import is_account_id
 
 if TYPE_CHECKING:
@@ -123,6 +123,14 @@ def _collected(function: F, options: Sequence[Callable[[F], F]], names: Sequence
     for option in reversed(options):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]  # the same callable with options
+
+
+def asks_for_json(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Tell whether a command line asks for JSON, also one that is wrong otherwise; the last word counts."""
+    following = [*arguments[1:], ""] if arguments else []
+    given = [after for word, after in zip(arguments, following, strict=True) if word == "--format"]
+    given += [word.partition("=")[2] for word in arguments if word.startswith("--format=")]
+    return (given or [environ.get(f"{PREFIX}FORMAT", "")])[-1] == "json"
 
 
 def format_option(*formats: str) -> Callable[[F], F]:

@@ -14,6 +14,7 @@ from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_json, plans_as_text, say_calls
 from reconciler.cli.terminal import Terminal
+from reconciler.model.diagnostic import ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.engine import PlanRun
@@ -64,11 +65,13 @@ def command(
         watch.stop()
     blockers = [found for plan in run.plans for found in plan.blockers]
     if strict and blockers:
-        terminal.complain(*blockers)
-        return ERROR
-    terminal.show(plans_as_json(run) if form == "json" else plans_as_text(run, terminal, stages=stages))
+        raise ReconcilerError(*blockers)
+    if form == "text":
+        terminal.show(plans_as_text(run, terminal, stages=stages))
     if out is not None:
         write_file(Path(out), plans_as_json(run))
+    if form == "json":  # after the file, so that a program finds one object also where that cannot be written
+        terminal.show(plans_as_json(run))
     say_calls(terminal, (plan.calls for plan in run.plans))
     return exit_code(run, detailed=detailed_exitcode)
 

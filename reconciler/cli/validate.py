@@ -10,6 +10,7 @@ from reconciler.cli.group import Command
 from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.results import ERROR, FINE
 from reconciler.cli.terminal import Terminal
+from reconciler.model.diagnostic import ReconcilerError
 from reconciler.render.json import dumps, validation_to_json
 from reconciler.render.text import validation_text
 
@@ -32,7 +33,12 @@ def command(terminal: Terminal, /, *, paths: tuple[str, ...], form: str, common:
     """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
-    found = engine.validate(common.settings(), list(map(Path, paths)))
+    try:
+        found = engine.validate(common.settings(), list(map(Path, paths)))
+    except ReconcilerError as error:  # such as a configuration that cannot be used
+        if form == "text":
+            raise
+        found = engine.Validation(diagnostics=error.diagnostics, objects=0, files=0)
     counts = {"files": found.files, "objects": found.objects}
     if form == "json":
         terminal.show(dumps(validation_to_json(found.diagnostics, **counts)))

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from reconciler.apply import Applied, ApplyResult, Outcome
 from reconciler.drift import DriftReport, Finding
 from reconciler.model.diagnostic import Diagnostic, Place, Severity
+from reconciler.plan import Plan
 from reconciler.planfile import diagnostic_to_json
 
 FORMAT_VERSION = "1"
@@ -53,8 +54,8 @@ def drift_to_json(report: DriftReport) -> Json:
     }
 
 
-def apply_to_json(result: ApplyResult) -> Json:
-    """Return what an apply did to one account, outcome by outcome."""
+def apply_to_json(result: ApplyResult, *, plan: Plan | None = None, calls: Mapping[str, int] | None = None) -> Json:
+    """Return what an apply did to one account, outcome by outcome, and what of its `plan` was blocked."""
     return {
         "format_version": FORMAT_VERSION,
         "account": result.account,
@@ -63,12 +64,20 @@ def apply_to_json(result: ApplyResult) -> Json:
         "interrupted": result.interrupted,
         "outcomes": [_outcome(outcome) for outcome in result.outcomes],
         "problems": diagnostics_to_json(result.problems),
+        "blockers": diagnostics_to_json(plan.blockers if plan else ()),
+        "warnings": diagnostics_to_json(plan.warnings if plan else ()),
+        "calls": dict(sorted((calls or {}).items())),
     }
 
 
 def failure_to_json(account: str, error: Iterable[Diagnostic]) -> Json:
     """Return what stands for an account that failed."""
     return {"format_version": FORMAT_VERSION, "account": account, "error": diagnostics_to_json(error)}
+
+
+def ending_to_json(error: Iterable[Diagnostic]) -> Json:
+    """Return what stands for the whole result of a command that has none: why that is, under the same key."""
+    return {"format_version": FORMAT_VERSION, "error": diagnostics_to_json(error)}
 
 
 def fleet_to_json(accounts: Sequence[Json], summary: Mapping[str, int], *, fingerprint: str | None = None) -> Json:

@@ -248,6 +248,19 @@ def test_only_a_whole_yes_is_a_yes(run: Run, box: Sandbox, at_a_terminal: Callab
     assert run("apply").code == 0
 
 
+def test_ctrl_d_at_the_question_is_a_no(run: Run, box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end_of_input() -> str:
+        raise EOFError
+
+    monkeypatch.setattr("reconciler.cli.terminal.Terminal.is_interactive", True)
+    monkeypatch.setattr("builtins.input", end_of_input)
+    done = run("apply")
+
+    assert done.code == 1
+    assert done.err.endswith("Apply cancelled. Nothing was done.\n")
+    assert not written(box)
+
+
 @pytest.mark.usefixtures("broken")
 def test_a_yes_at_the_terminal_approves_what_was_shown(run: Run, at_a_terminal: Callable[[str], None]) -> None:
     at_a_terminal("yes")

@@ -34,7 +34,7 @@ def test_notes_do_not_count_as_findings() -> None:
 
 
 def test_an_apply_as_json(golden: SnapshotAssertion) -> None:
-    assert dumps(apply_to_json(given.FAILED)) == golden
+    assert dumps(apply_to_json(given.FAILED, plan=given.BLOCKED, calls={"ListRoles": 1, "CreateRole": 1})) == golden
 
 
 def test_what_validate_found_as_json(golden: SnapshotAssertion) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from reconciler.model.change import Call
 
 
+# Columns that a bar and a count like 1234/5678 may take.
+_FRONT = 20
+
+
 class Watch:
     """A progress display that begins with the first thing to show; it is told from any thread."""
 
@@ -59,16 +63,20 @@ class Watch:
             return
         with self._guard:
             if self._display is None or self._task is None:
-                self._display = _display(colour=self._colour)
-                self._task = self._display.add_task("", total=self._total)
+                self._display = _display(colour=self._colour, is_counted=self._total is not None)
+                self._task = self._display.add_task(inert(text), total=self._total)
                 self._display.start()
             self._display.update(self._task, description=inert(text), advance=advance)
 
 
-def _display(*, colour: bool) -> Progress:
+def _display(*, colour: bool, is_counted: bool) -> Progress:
+    """Return a bar where it is known how much there is to do, else a wheel; the text gives way where it is narrow."""
     from rich.console import Console  # noqa: PLC0415  dear to import, and only a terminal needs it
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    from rich.table import Column  # noqa: PLC0415
 
-    text = TextColumn("{task.description}", markup=False)
     console = Console(stderr=True, no_color=not colour, highlight=False)
-    return Progress(BarColumn(bar_width=20), MofNCompleteColumn(), text, console=console, transient=True)
+    room = Column(no_wrap=True, overflow="ellipsis", max_width=max(console.width - _FRONT, _FRONT))
+    text = TextColumn("{task.description}", markup=False, table_column=room)
+    front = (BarColumn(bar_width=10), MofNCompleteColumn()) if is_counted else (SpinnerColumn(),)
+    return Progress(*front, text, console=console, transient=True)

@@ -9,6 +9,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+OPINIONS := .venv/opinions
+OPINIONS_STAMP := $(OPINIONS)/.installed
 PYTEST := $(BIN)/pytest -n 2
 
 # These decide what is created, destroyed and trusted: every branch of them is tested.
@@ -18,7 +20,7 @@ empty :=
 space := $(empty) $(empty)
 DECIDING_FILES := $(subst $(space),$(comma),$(foreach name,$(DECIDING),reconciler/$(name).py reconciler/$(name)/*))
 
-.PHONY: help setup demo test check ci soak bench golden fmt lint types imports cov clean
+.PHONY: help setup opinions demo test check ci soak bench golden fmt lint types imports cov clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,18 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m compileall -q reconciler  # as pip does for what it installs: some environments forbid Python to do it later
 	@touch $@
 
+opinions: $(OPINIONS_STAMP) ## Install the second opinions on the sandbox; needs node and npm
+
+$(OPINIONS_STAMP): tests/opinions/package.json tests/opinions/package-lock.json tests/opinions/requirements.txt | $(STAMP)
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+	  echo "node and npm are missing: install them (Debian and Ubuntu: apt-get install nodejs npm)" >&2; exit 1; }
+	mkdir -p $(OPINIONS)
+	cp tests/opinions/package.json tests/opinions/package-lock.json $(OPINIONS)
+	npm ci --prefix $(OPINIONS) --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(PYTHON) -m venv $(OPINIONS)/python  # one of its own: it wants another botocore
+	$(OPINIONS)/python/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r tests/opinions/requirements.txt
+	@touch $@
+
 demo: $(STAMP) ## Play the whole story on the sandbox
 	$(BIN)/reconciler demo
 
@@ -44,7 +58,8 @@ test: $(STAMP) ## The quick suite, under five minutes on two cores
 
 check: lint types imports test ## What to run before a commit
 
-ci: test lint types imports cov ## What CI runs: the quick suite, the linters, then the long tests under coverage
+ci: export SECOND_OPINIONS := required
+ci: opinions test lint types imports cov ## What CI runs: the quick suite, the linters, then the long tests under coverage
 
 soak: $(STAMP) ## The tests that take hours
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak

@@ -31,6 +31,9 @@ CALLS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The calls that matter to an ID, by its prefix."""
 
+IAM: Final = "iam.amazonaws.com"
+"""What records the events of users and roles: other services have a CreateUser and a DeleteUser of their own."""
+
 SKEW: Final = timedelta(minutes=5)
 """How far this machine's clock may be from AWS's, which accepts no signature beyond it."""
 
@@ -113,7 +116,8 @@ class Trace:
 def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
     """Return the deeds in records of LookupEvents, in their order, and what is wrong with those that are none.
 
-    Calls that failed are recorded too; they did nothing.
+    Calls that failed are recorded too, with an `errorCode` and mostly an `errorMessage`, and perhaps without what they
+    asked for (AWS CloudTrail User Guide, cloudtrail-event-reference-record-contents). They did nothing.
     """
     deeds, wrong = [], []
     for record in records:
@@ -129,7 +133,7 @@ def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
 def _deed(record: object) -> Deed | None:
     event = _event(record)
     call = _text(event, "eventName")
-    if event.get("errorCode") or call not in _ALL:
+    if call not in _ALL or _failed(event) or _text(event, "eventSource") != IAM:
         return None
     kind = "role" if call.endswith("Role") else "user"
     asked = _object(event, "requestParameters")
@@ -154,6 +158,10 @@ def _deed(record: object) -> Deed | None:
     if (parsed.account, parsed.kind) != (deed.account, kind):
         raise NotAnEventError(f"{arn} is no {kind} of account {deed.account}")
     return replace(deed, id=id_, arn=arn)
+
+
+def _failed(event: Mapping[str, Any]) -> bool:
+    return event.get("errorCode") is not None or event.get("errorMessage") is not None
 
 
 def _event(record: object) -> Mapping[str, Any]:

@@ -64,9 +64,32 @@ def test_a_creation_has_the_id_that_was_given() -> None:
     assert (found.event_id, found.request_id) == ("event-1", "request-1")
 
 
-@pytest.mark.parametrize("fields", [{"errorCode": "EntityAlreadyExists"}, {"eventName": "TagRole"}])
-def test_what_failed_or_is_something_else_did_nothing(fields: dict[str, str]) -> None:
-    assert read_events([record(**fields)]) == ([], [])
+@pytest.mark.parametrize("call", ["CreateRole", "DeleteRole", "CreateUser", "UpdateUser", "DeleteUser"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"errorCode": "NoSuchEntityException", "errorMessage": "The role with name ci cannot be found."},
+        {"errorCode": "AccessDenied", "requestParameters": None, "responseElements": None},
+        {"errorCode": "", "errorMessage": "An unknown error occurred"},
+        {"errorMessage": "Rate exceeded"},
+    ],
+)
+def test_what_failed_did_nothing(call: str, fields: dict[str, Any]) -> None:
+    assert read_events([record(call, **fields)]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("call", "source"),
+    [("TagRole", "iam.amazonaws.com"), ("CreateUser", "transfer.amazonaws.com"), ("DeleteUser", "mq.amazonaws.com")],
+)
+def test_what_is_something_else_is_no_deed(call: str, source: str) -> None:
+    params = {"serverId": "s-1", "userName": "ci"}
+    assert read_events([record(call, eventSource=source, requestParameters=params)]) == ([], [])
+
+
+def test_an_error_that_is_null_is_none() -> None:
+    deeds, wrong = read_events([record(errorCode=None, errorMessage=None)])
+    assert (len(deeds), wrong) == (1, [])
 
 
 def test_an_event_without_the_id_of_its_request_is_one_all_the_same() -> None:
@@ -100,6 +123,7 @@ def test_whoever_has_no_arn_is_named_as_well_as_can_be(identity: dict[str, str],
         ({"CloudTrailEvent": "[" * 100_000}, "its text is not JSON"),
         ({"CloudTrailEvent": "[]"}, "its text is no JSON object"),
         ({"CloudTrailEvent": "{}"}, "it has no eventName"),
+        (record(eventSource=None), "it has no eventSource"),
         (record(eventTime="yesterday"), "'yesterday' is no time"),
         (record(eventTime="0001-01-01T00:00:00+23:59"), "'0001-01-01T00:00:00+23:59' is no time"),
         (record(userIdentity=None), "it has no userIdentity"),

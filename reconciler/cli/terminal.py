@@ -3,7 +3,7 @@
 Colour only where a terminal is at the other end. `--no-color` wins over the variables, `NO_COLOR` over
 `FORCE_COLOR` (https://no-color.org, https://force-color.org), and a terminal that calls itself dumb gets
 none. Apart from colour the bytes are the same everywhere, whatever the locale; prose is as wide as the
-terminal, and 100 columns off one.
+terminal, but never wider than the eye likes to read, and 100 columns off one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TextIO
 
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.render.diagnostics import all_diagnostics
-from reconciler.render.lines import NARROWEST, WIDTH, Canvas, paint
+from reconciler.render.lines import NARROWEST, WIDEST, WIDTH, Canvas, paint
 
 NO_COLOR_FLAG = "--no-color"
 NO_COLOR_VARIABLE = "RECONCILER_NO_COLOR"
@@ -75,7 +75,9 @@ def canvas_of(stream: TextIO, environ: Mapping[str, str], *, refused: bool) -> C
     """Return what may be painted on a stream."""
     at_terminal = stream.isatty()
     width = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH
-    return Canvas(colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=max(width, NARROWEST))
+    return Canvas(
+        colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=min(max(width, NARROWEST), WIDEST)
+    )
 
 
 def _has_colour(environ: Mapping[str, str], *, refused: bool, at_terminal: bool) -> bool:

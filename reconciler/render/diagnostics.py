@@ -16,8 +16,8 @@ from reconciler.render.lines import Line, Piece, Span, Tone, line, prose
 
 TONES = {Severity.ERROR: Tone.ERROR, Severity.WARNING: Tone.WARNING, Severity.NOTE: Tone.NOTE}
 
-# Of a long line only what stands around the caret is shown.
-_BEFORE, _AFTER = 60, 40
+# Of a long line only what stands around the caret is shown: three fifths of the room before it, the rest behind.
+_BEFORE = 0.6
 
 
 def diagnostic_lines(found: Diagnostic, *, width: int) -> Iterator[Line]:
@@ -64,7 +64,7 @@ def _content(found: Diagnostic, tone: Tone, width: int) -> Iterator[Line]:
     yield from prose(inert(sentence(_message(found))), indent=0, width=width)
     if found.place is not None:
         yield line(0)
-        yield from place_lines(found.place, tone)
+        yield from _place_lines(found.place, tone, width)
     if found.help:
         yield line(0)
         yield from prose(found.help, indent=0, width=width)
@@ -76,26 +76,28 @@ def _message(found: Diagnostic) -> str:
     return f"{found.address}: {found.message}"
 
 
-def place_lines(place: Place, tone: Tone) -> Iterator[Line]:
-    """Yield where it is, the line itself, and a caret below the column."""
+def _place_lines(place: Place, tone: Tone, width: int) -> Iterator[Line]:
+    """Yield where it is, the line itself as far as there is room, and a caret below the column."""
     yield line(2, Span(str(place), Tone.STRONG))
     if place.text is None or place.line is None:
         return
-    before, after = _around(place.text, place.column)
     number = str(place.line)
+    before, after = _around(place.text, place.column, room=width - len(number) - len("   │ "))
     yield line(2, Span(f"{number} │ ", Tone.FAINT), before + after)
     if place.column is not None:
         yield line(2, Span(f"{' ' * len(number)} │ ", Tone.FAINT), " " * _columns(inert(before)), Span("^", tone))
 
 
-def _around(text: str, column: int | None) -> tuple[str, str]:
-    """Return the part of a line before the column and the part from there on, each cut where it is long."""
+def _around(text: str, column: int | None, *, room: int) -> tuple[str, str]:
+    """Return the part of a line before the column and the part from there on, cut where they do not fit."""
     at = min(max((column or 1) - 1, 0), len(text))
     before, after = text[:at], text[at:]
-    if len(before) > _BEFORE:
-        before = "… " + before[-_BEFORE:]
-    if len(after) > _AFTER + _BEFORE:
-        after = after[: _AFTER + _BEFORE] + " …"
+    if len(text) <= room:
+        return before, after
+    if len(before) > int(room * _BEFORE):
+        before = "… " + before[2 - int(room * _BEFORE) :]
+    if len(after) > room - len(before):
+        after = after[: room - len(before) - 2] + " …"
     return before, after
 
 

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from reconciler.render.escape import inert, inert_line
 
 WIDTH = 100
-NARROWEST = 40
+NARROWEST, WIDEST = 40, 120
 
 
 class Tone(Enum):

@@ -1,4 +1,4 @@
-"""Explanations for a terminal: Markdown with its headings and code made plain."""
+"""Explanations for a terminal: Markdown with its headings made plain; what is code keeps its backticks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _story_lines(markdown: str, width: int) -> Iterator[Line]:
         elif block[0].startswith("#"):
             yield line(0, Span(block[0].lstrip("# "), Tone.STRONG))
         else:
-            text = " ".join(part.strip() for part in block).replace("`", "")
+            text = " ".join(part.strip() for part in block)
             item = text.startswith("- ")
             yield from prose(text[2:] if item else text, indent=0, width=width, first="- " if item else "")
 

@@ -60,6 +60,12 @@ def test_off_a_terminal_prose_is_a_hundred_columns_wide(monkeypatch: pytest.Monk
     assert canvas_of(Stream(terminal=True), {}, refused=False).width == 40
 
 
+def test_on_a_very_wide_terminal_prose_stays_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+
+    assert canvas_of(Stream(terminal=True), {}, refused=False).width == 120
+
+
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])
 def test_the_version_is_told(arguments: list[str], run: Run) -> None:
     assert run(*arguments).out == f"iam-reconciler {__version__}\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from reconciler.apply import ApplyResult
 from reconciler.drift import DriftReport
-from reconciler.model.diagnostic import Code
+from reconciler.model.diagnostic import Code, Diagnostic, Place
 from reconciler.plan import Plan
 from reconciler.render.lines import Canvas
 from reconciler.render.story import catalogue_text, story_text
@@ -121,6 +122,25 @@ def test_diagnostics_show_the_line_with_a_caret(golden: SnapshotAssertion) -> No
     assert diagnostics_text(given.PLACES, PLAIN) == golden
 
 
+@pytest.mark.parametrize("width", [40, 60, 100])
+@pytest.mark.parametrize("column", [1, 30, 150, 300, 301])
+def test_of_a_long_line_the_part_around_the_caret_is_shown_as_far_as_it_fits(width: int, column: int) -> None:
+    text = "".join(chr(ord("a") + at % 26) for at in range(300))
+    found = Diagnostic(Code.RM106, "Too long.", place=Place("a.yaml", 7, column, text))
+
+    lines = diagnostics_text([found], Canvas(width=width)).splitlines()
+    shown, below = next((one, other) for one, other in pairwise(lines) if other.endswith("^"))
+
+    assert max(map(len, lines)) <= width
+    assert shown[below.index("^") :][:1] == text[column - 1 : column]
+
+
+def test_a_line_that_fits_is_shown_whole() -> None:
+    found = Diagnostic(Code.RM106, "Too long.", place=Place("a.yaml", 7, 3, "a" * 30))
+
+    assert f"7 │ {'a' * 30}\n" in diagnostics_text([found], Canvas(width=40))
+
+
 def test_validation_counts_what_it_found(golden: SnapshotAssertion) -> None:
     assert validation_text(given.PLACES, PLAIN, files=4, objects=7) == golden
 
@@ -155,7 +175,7 @@ def test_the_catalogue_lists_every_code(golden: SnapshotAssertion) -> None:
 
 def test_a_story_keeps_its_code_and_wraps_its_prose(golden: SnapshotAssertion) -> None:
     story = (
-        "# RX: A title\n\nA paragraph that was\nbroken early.\n\n```yaml\na:\n  - b\n\n# no heading\n```\n\n"
+        "# RX: A title\n\nA paragraph with `code` that was\nbroken early.\n\n```yaml\na:\n  - b\n\n# no heading\n```\n\n"
         "- one\n  item\n- two\n"
     )
 

@@ -179,7 +179,7 @@ def diff(
     """
     found = [case for case in cases(world) if (only is None or case.address in only) and case.address not in without]
     decisions = {case.address: decide(case) for case in found}
-    made = _made(found, decisions)
+    made = {**world.made_elsewhere, **_made(found, decisions)}
     drafts: dict[str, Draft] = {}
     blockers: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
@@ -211,6 +211,15 @@ def diff(
 
 
 _COMPARING = {Decision.COMPARE, Decision.IMPORT, Decision.RECREATED}
+
+
+def coming(world: World) -> dict[str, str | None]:
+    """Return the ARNs that are to get a new ID in an account, each with the ARN whose place it takes.
+
+    That is by the decision table alone: what stands in the way of one of them is not looked for.
+    """
+    found = list(cases(world))
+    return _made(found, {case.address: decide(case) for case in found})
 
 
 def _made(found: Iterable[Case], decisions: Mapping[str, Decision]) -> dict[str, str | None]:
@@ -535,7 +544,7 @@ def _move(role: Role, goal: PolicyDocument, world: World, made: Successors, *, l
         closed=closed_trust(role.partition, role.account),
         partition=role.partition,
         principals=principals,
-        late=any(arn in made for arn in principals),
+        late=any(arn in made and arn not in world.made_elsewhere for arn in principals),
     )
 
 

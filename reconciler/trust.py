@@ -35,6 +35,10 @@ Successors: TypeAlias = Mapping[str, str | None]
 """The ARNs of what gets a new ID in a plan, each with the ARN of what it takes the place of, None where nothing was."""
 
 
+YET_TO_BE_GIVEN = "an ID yet to be given"
+"""Stands in an index for the ID of a role that another account's plan makes first."""
+
+
 @dataclass(frozen=True)
 class DeadId:
     """A unique ID in a live document that lets nobody in: where it stands, what became of it, whose it may have been.
@@ -407,6 +411,8 @@ def explain(found: DeadId, index: PrincipalIndex) -> str:
     known = identified.remembered
     seen = f", last seen alive {known.last_alive}" if known and known.last_alive else ""
     match found.standing:
+        case Standing.RECREATED if identified.current_id == YET_TO_BE_GIVEN:
+            return f"{who} was {found.arn}{seen}; that role is made anew first, in its own account"
         case Standing.RECREATED:
             return f"{who} was {found.arn}{seen}; that ARN now belongs to another entity, {identified.current_id}"
         case Standing.DELETED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import assert_never
@@ -42,13 +42,19 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """One account declared, live and remembered, with the index of who lives anywhere that was read."""
+    """One account declared, live and remembered, with the index of who lives anywhere that was read.
+
+    `made_elsewhere` are the ARNs of the roles that other accounts' plans make before this one's is carried out, each
+    with the ARN of what it takes the place of; `own_elsewhere` the IDs that this program created in other accounts.
+    """
 
     desired: Desired
     snapshot: Snapshot
     state: State
     index: PrincipalIndex
     ignore: Ignore = Ignore()
+    made_elsewhere: Mapping[str, str | None] = field(default_factory=dict)
+    own_elsewhere: frozenset[str] = frozenset()
 
     @property
     def partition(self) -> str:
@@ -57,12 +63,12 @@ class World:
 
     @cached_property
     def own_ids(self) -> frozenset[str]:
-        """Return the IDs of what this program created itself."""
+        """Return the IDs of what this program created itself, in this account or in another."""
         made = {owned.id for owned in self.state.objects.values() if owned.origin == "created"}
         unfinished = (
             unfinished_creation(intent, self.live.get(address), self) for address, intent in self.state.intents.items()
         )
-        return frozenset(made | {owned.id for owned in unfinished if owned is not None})
+        return self.own_elsewhere | made | {owned.id for owned in unfinished if owned is not None}
 
     @cached_property
     def live(self) -> Mapping[str, Role | ManagedPolicy]:

@@ -40,8 +40,7 @@ def plan(settings: Settings, choices: Choices, *, progress: Progress | None = No
     """Return what would happen to each account. Changes nothing anywhere, the state included."""
     with Work(settings, choices, progress or Silent(), read_only=True) as work:
         readings = work.read_all()
-        plans = [work.plan(one, readings) for one in work.accounts]
-        return plan_run(plans, fleet=work.fleet)
+        return plan_run(work.plans(readings), fleet=work.fleet)
 
 
 def apply(  # noqa: PLR0913  each is a choice of the user's
@@ -70,7 +69,7 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
         _require_first_use(settings, choices, work)
         work.lock_all(locks, operation="apply", timeout=lock_timeout)
         readings = work.read_all()
-        plans = [work.plan(one, readings) if saved is None else work.saved_plan(one, readings) for one in work.accounts]
+        plans = work.plans(readings) if saved is None else work.saved_plans(readings)
         run = plan_run(plans, fleet=work.fleet)
         if shown is not None:
             shown(run)
@@ -81,7 +80,7 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
                 return ApplyRun(accounts=(), fleet=run.fleet, fingerprint=run.fingerprint, declined=True)
             reviewed = True
         how = How(watch=watch, interrupted=interrupted, parallelism=parallelism, reviewed=reviewed, settle=settle)
-        done = [work.carry_out(planned, readings, how) for planned in plans]
+        done = work.carry_out_all(plans, readings, how)
         return ApplyRun(accounts=tuple(done), fleet=run.fleet, fingerprint=run.fingerprint)
 
 

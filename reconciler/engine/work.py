@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from reconciler.cloudtrail import Resolved, learned
 from reconciler.config import AccountConfig
+from reconciler.diff import coming
+from reconciler.engine.fleet import (
+    after_others,
+    first_naming,
+    held_after,
+    made_in,
+    made_now,
+    naming_the_bereft,
+    planning_order,
+    pointed_on,
+    re_trusting_elsewhere,
+    with_ids,
+    with_the_new,
+    working_order,
+)
 from reconciler.engine.live import by_address, names, policies_matter, with_aws_policies, with_what_is_missing
 from reconciler.engine.refusals import another_state, no_such_target, raise_errors, warnings
 from reconciler.engine.runs import AccountApply, AccountCompact, AccountPlan
@@ -30,7 +45,11 @@ from reconciler.state.history import contradictions, ids_in, ledger_of, other_st
 from reconciler.world import Ignore, World
 
 if TYPE_CHECKING:
+    from reconciler.apply import ApplyResult
     from reconciler.drift import DriftReport
+
+SPREADING_SECONDS = 15.0
+"""How long a role just made in one account is given to be known in another before it is named there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +111,8 @@ class Work:
         self.store = store_of(settings)
         self._others: list[State] | None = None
         self._unread: list[Diagnostic] = []
+        self._index: PrincipalIndex | None = None
+        self._own_ids: frozenset[str] | None = None
 
     def __enter__(self) -> Self:
         """Load the manifests and find out which accounts there are; raises ReconcilerError for what ends everything."""
@@ -112,7 +133,8 @@ class Work:
                 self._manifests, default_account=self._home.account, configured=settings.config.accounts
             )
         )
-        self.accounts = self._chosen()
+        self._all_accounts = self._configured()
+        self.accounts = self._chosen(self._all_accounts)
         self._unknown_paths()
         return self
 
@@ -124,8 +146,8 @@ class Work:
         """Tell whether the configuration names accounts, so that output has the shape of a fleet."""
         return bool(self._settings.config.accounts)
 
-    def _chosen(self) -> list[_Account]:
-        """Return the accounts to work in: the configured ones, and the caller's own where manifests speak of it."""
+    def _configured(self) -> dict[str, _Account]:
+        """Return the accounts there are: the configured ones, and the caller's own where manifests speak of it."""
         configured = self._settings.config.accounts
         found = {id_: _Account(id=id_, name=config.name, config=config) for id_, config in sorted(configured.items())}
         speaks_of_home = any(
@@ -134,6 +156,10 @@ class Work:
         )
         if not configured or (speaks_of_home and self._home.account not in configured):
             found[self._home.account] = _Account(id=self._home.account, name=None, config=None)
+        return found
+
+    def _chosen(self, found: Mapping[str, _Account]) -> list[_Account]:
+        """Return the accounts to work in: all there are, those of the saved plans, or the one that was asked for."""
         if self._saved is not None:
             return self._planned(found)
         wanted = self._settings.account
@@ -236,6 +262,7 @@ class Work:
         """Read the states of all other accounts; there may be many, so not without need."""
         if self._others is None:
             self._others, self._unread = other_states(self.store, than=readings.keys())
+            self._index = None
 
     @contextmanager
     def _beside_the_others(self, account: _Account) -> Iterator[None]:
@@ -284,10 +311,28 @@ class Work:
 
     def index(self, readings: Mapping[str, Reading]) -> PrincipalIndex:
         """Return who lives in any of the accounts, and who is remembered, of accounts that are not read too."""
-        ledger: dict[str, Remembered] = ledger_of(self._others or ())
-        for reading in readings.values():
-            ledger.update(reading.observed.ledger)
-        return index_of([reading.snapshot for reading in readings.values()], ledger)
+        if self._index is None:
+            ledger: dict[str, Remembered] = ledger_of(self._others or ())
+            for reading in readings.values():
+                ledger.update(reading.observed.ledger)
+            self._index = index_of([reading.snapshot for reading in readings.values()], ledger)
+        return self._index
+
+    def own_ids(self, readings: Mapping[str, Reading]) -> frozenset[str]:
+        """Return the IDs that this program created in any of the accounts, by their states."""
+        if self._own_ids is None:
+            index = self.index(readings)
+            worlds = (
+                World(
+                    desired=Desired(account=account, partition=reading.snapshot.partition),
+                    snapshot=reading.snapshot,
+                    state=reading.state,
+                    index=index,
+                )
+                for account, reading in readings.items()
+            )
+            self._own_ids = frozenset().union(*(world.own_ids for world in worlds))
+        return self._own_ids
 
     def world(self, reading: Reading, readings: Mapping[str, Reading]) -> World:
         """Return everything that decisions about an account may depend on; raises for manifests that are wrong."""
@@ -314,6 +359,7 @@ class Work:
                 managed_policies=tuple(ignore.managed_policies),
                 inline_policies=tuple(ignore.inline_policies),
             ),
+            own_elsewhere=self.own_ids(readings) if len(readings) > 1 else frozenset(),
         )
 
     def doubts(self, readings: Mapping[str, Reading]) -> dict[str, list[Diagnostic]]:
@@ -360,6 +406,7 @@ class Work:
             said[account].extend(wrong.get(account, ()))
             known = learned(reading.observed.ledger, resolved.traces, account=account, at=reading.snapshot.taken_at)
             reading.observed = replace(reading.observed, ledger=known)
+        self._index = None
         return resolved
 
     def compact(self, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:
@@ -377,33 +424,70 @@ class Work:
             warnings=tuple(said),
         )
 
-    def plan(self, account: _Account, readings: Mapping[str, Reading]) -> AccountPlan:
-        """Return the plan of an account, or why there is none."""
-        reading = readings.get(account.id)
-        if reading is None:
-            return AccountPlan(account=account.id, name=account.name, error=self.errors[account.id])
-        world = self.world(reading, readings)
-        only = self._only(world)
-        kept = self._choices.kept
+    def plans(self, readings: Mapping[str, Reading]) -> list[AccountPlan]:
+        """Return the plan of each account, or why there is none; each knows of what others make and take away."""
+        worlds = {account: self.world(reading, readings) for account, reading in readings.items()}
+        self._refuse_unknown_targets(worlds)
+        comings = {account: coming(world) for account, world in worlds.items()} if len(worlds) > 1 else {}
+        plans: dict[str, Plan] = {}
+        made: dict[str, str | None] = {}
+        waiting: set[str] = set()
+        for account in planning_order(worlds, comings):
+            later = {arn: other for other, arns in comings.items() if other not in plans for arn in arns}
+            plan = self._plan(readings[account], after_others(worlds[account], made))
+            plans[account] = pointed_on(held_after(plan, waiting) if waiting else plan, later)
+            for arn, operation in made_in(plans[account]).items():
+                made[arn] = comings[account].get(arn) if comings else None
+                waiting |= {arn} if operation.held else set()
+        unread = {id_: self._why_unread(id_) for id_ in sorted(self._all_accounts) if id_ not in readings}
+        named = {account: naming_the_bereft(plan, worlds, plans, unread) for account, plan in plans.items()}
+        return [self._planned_account(one, named.get(one.id)) for one in self.accounts]
+
+    def _why_unread(self, account: str) -> str:
+        return "it could not be read" if account in self.errors else "it is not one of this run"
+
+    def _planned_account(self, account: _Account, plan: Plan | None) -> AccountPlan:
+        error = () if plan is not None else self.errors[account.id]
+        return AccountPlan(account=account.id, name=account.name, plan=plan, error=error)
+
+    def _plan(self, reading: Reading, world: World) -> Plan:
+        only, kept = self._only(world), self._choices.kept
         made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading), recording=kept)
         told = [*self._said_beforehand(world), *warnings(self._manifests.diagnostics), *self._unread]
         told += reading.snapshot.remarks
-        return AccountPlan(account=account.id, name=account.name, plan=replace(made, warnings=(*told, *made.warnings)))
+        return replace(made, warnings=(*told, *made.warnings))
 
-    def saved_plan(self, account: _Account, readings: Mapping[str, Reading]) -> AccountPlan:
-        """Return the plan of an account as it was saved, or why it cannot be carried out."""
-        assert self._saved is not None  # noqa: S101  only asked for where there are some
-        if account.id not in readings:
-            return AccountPlan(account=account.id, name=account.name, error=self.errors[account.id])
-        return AccountPlan(account=account.id, name=account.name, plan=self._saved[account.id])
+    def saved_plans(self, readings: Mapping[str, Reading]) -> list[AccountPlan]:
+        """Return the plan of each account as it was saved, or why it cannot be carried out."""
+        saved = self._saved or {}
+        return [self._planned_account(one, saved[one.id] if one.id in readings else None) for one in self.accounts]
 
-    def carry_out(self, planned: AccountPlan, readings: Mapping[str, Reading], how: How) -> AccountApply:
-        """Return what became of the plan of one account."""
+    def carry_out_all(
+        self, planned: Sequence[AccountPlan], readings: Mapping[str, Reading], how: How
+    ) -> list[AccountApply]:
+        """Return what became of the plan of each account, worked one after another."""
+        plans = {one.account: one.plan for one in planned if one.plan is not None}
+        made: dict[str, str] = {}
+        done = {}
+        for account in working_order(plans.values()):
+            result = self._carry_out(plans[account], readings, how, made)
+            calls = self.calls(readings[account])
+            name = readings[account].account.name
+            done[account] = AccountApply(account=account, name=name, plan=plans[account], result=result, calls=calls)
+            with suppress(ReconcilerError):  # what cannot be read back is expected of nobody
+                made |= made_now(plans[account], result, self.store.read(account))
+        failed = {
+            one.account: AccountApply(account=one.account, name=one.name, error=one.error)
+            for one in planned
+            if one.plan is None
+        }
+        return [(done | failed)[one.account] for one in planned]
+
+    def _carry_out(self, plan: Plan, readings: Mapping[str, Reading], how: How, made: Mapping[str, str]) -> ApplyResult:
+        """Return what became of the plan of one account; `made` are the roles that others have got meanwhile."""
         from reconciler import apply  # noqa: PLC0415  a plan needs none of it
 
-        if planned.plan is None:
-            return AccountApply(account=planned.account, name=planned.name, error=planned.error)
-        reading, settings = readings[planned.account], self._settings
+        reading, settings = readings[plan.account], self._settings
         means = apply.Means(
             iam=reading.iam,
             store=self.store,
@@ -418,15 +502,16 @@ class Work:
             settle=how.settle,
             settings=remembered_settings(settings),
         )
-        result = apply.apply(
-            planned.plan,
+        if (naming := first_naming(plan, made)) is not None:
+            means.watch.waiting(*naming, SPREADING_SECONDS, "what another account has just made is not known here yet")
+            means.wait(SPREADING_SECONDS)
+        return apply.apply(
+            with_ids(plan, made),
             state=reading.observed,
-            index=self.index(readings),
+            index=with_the_new(self.index(readings), made),
             means=means,
             live=None if self._saved is None else by_address(reading.snapshot),
         )
-        calls = self.calls(reading)
-        return AccountApply(account=planned.account, name=planned.name, plan=planned.plan, result=result, calls=calls)
 
     def calls(self, reading: Reading) -> dict[str, int]:
         """Return the requests answered for an account; that of finding out who is asking counts once for all."""
@@ -461,11 +546,17 @@ class Work:
             addresses |= {found.address for found in world.desired.removals.values() if wanted(found.place.file)}
             addresses |= {address for address, owned in world.state.objects.items() if wanted(owned.manifest)}
         if self._choices.targets:
-            known = {*world.desired.objects, *world.desired.removals, *world.state.objects}
-            raise_errors([no_such_target(target) for target in self._choices.targets if target not in known])
-            targets = needed_for(self._choices.targets, world)
+            here = _addresses(world) & {*self._choices.targets}
+            targets = needed_for(here, world) | re_trusting_elsewhere(world)
             return targets & addresses if self._choices.paths else targets
         return frozenset(addresses)
+
+    def _refuse_unknown_targets(self, worlds: Mapping[str, World]) -> None:
+        """Raise RM120 for targets that are an object of no account; of those not read the manifests tell."""
+        known = {address for world in worlds.values() for address in _addresses(world)}
+        if self.errors:
+            known |= {document.manifest.address for document in self._manifests.documents}
+        raise_errors([no_such_target(target) for target in self._choices.targets if target not in known])
 
     def _said_beforehand(self, world: World) -> Iterator[Diagnostic]:
         """Yield what is said at every plan: that there is no state yet, that other settings hold than before."""
@@ -485,6 +576,10 @@ class Work:
                     severity=Severity.WARNING,
                     help="Make sure that the configuration is the one that you mean.",
                 )
+
+
+def _addresses(world: World) -> set[str]:
+    return {*world.desired.objects, *world.desired.removals, *world.state.objects}
 
 
 def _unexplained(readings: Iterable[Reading]) -> bool:

@@ -1,0 +1,277 @@
+"""What the plans of several accounts have to do with each other.
+
+A role that is made in one account may be trusted in another, and one that is taken away in the one may be trusted in
+the other. So accounts are planned, and worked, in an order: who makes a role before who names it, who lets go of a role
+before who takes it away. Where accounts wait for each other one of them has to begin; what it cannot name yet is
+blocked, and its blocker says that the next apply names it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from reconciler.diff import diff
+from reconciler.model.change import Action, Call, Change, Operation, Reason
+from reconciler.model.diagnostic import Code, Diagnostic
+from reconciler.model.policy import PolicyDocument
+from reconciler.model.principal import PrincipalIndex
+from reconciler.model.role import Role
+from reconciler.plan import Plan
+from reconciler.state import State
+from reconciler.trust import YET_TO_BE_GIVEN, principal_ids
+from reconciler.world import World
+
+if TYPE_CHECKING:
+    from reconciler.apply import ApplyResult
+
+Worlds: TypeAlias = Mapping[str, World]
+"""What is at hand of each account, by its ID."""
+
+
+# The order of accounts
+
+
+def in_turn(needs: Mapping[str, AbstractSet[str]]) -> list[str]:
+    """Return accounts by their numbers, each after those it needs; of those that need each other one has to begin."""
+    done: dict[str, None] = {}
+
+    def take(account: str, waiting: frozenset[str]) -> None:
+        for other in sorted(needs[account] - waiting - done.keys()):
+            take(other, waiting | {other})
+        done.setdefault(account)
+
+    for account in sorted(needs):
+        take(account, frozenset({account}))
+    return list(done)
+
+
+def planning_order(worlds: Worlds, comings: Mapping[str, Mapping[str, str | None]]) -> list[str]:
+    """Return the accounts in the order in which to plan; `comings` are the ARNs that each is about to make."""
+    whose = {arn: account for account, made in comings.items() for arn in made}
+    named = {account: _named(world) if whose else set() for account, world in worlds.items()}
+    return in_turn(
+        {account: {whose[arn] for arn in arns & whose.keys()} - {account} for account, arns in named.items()}
+    )
+
+
+def _named(world: World) -> set[str]:
+    """Return the ARNs of the users and roles that the declared trusts of an account name."""
+    roles = (found.value for found in world.desired.objects.values())
+    return {arn for role in roles if isinstance(role, Role) for arn in principal_ids(role.trust, world.index)}
+
+
+def working_order(plans: Iterable[Plan]) -> list[str]:
+    """Return the accounts in the order in which to carry out their plans."""
+    by_account = {plan.account: plan for plan in plans}
+    makes = {arn: plan.account for plan in by_account.values() for arn in made_in(plan)}
+    takes = {arn: plan.account for plan in by_account.values() for arn in _deleted_in(plan)}
+    needs: dict[str, set[str]] = defaultdict(set, {account: set() for account in by_account})
+    for account, plan in by_account.items():
+        for arn in _named_in(plan):
+            needs[account] |= {makes[arn]} - {account} if arn in makes else set()
+        for arn in _let_go_in(plan) if takes else ():
+            needs[takes.get(arn, account)] |= {account} - {takes.get(arn, account)}
+    return in_turn(needs)
+
+
+def made_in(plan: Plan) -> dict[str, Operation]:
+    """Return the ARNs of the roles that a plan makes, each with the call that does."""
+    return {
+        change.record.arn: operation
+        for change in plan.changes
+        for operation in change.operations
+        if operation.call is Call.CREATE_ROLE and change.record is not None
+    }
+
+
+def _deleted_in(plan: Plan) -> Iterator[str]:
+    return (str(change.before["arn"]) for change in plan.changes if change.action is Action.DELETE and change.before)
+
+
+def _named_in(plan: Plan) -> set[str]:
+    """Return the ARNs that a plan's trusts name without knowing their IDs."""
+    operations = (operation for change in plan.changes for operation in change.operations)
+    return {arn for operation in operations for arn, known in operation.principals.items() if known is None}
+
+
+def _let_go_in(plan: Plan) -> Iterator[str]:
+    """Yield the values that a plan takes out of trusts."""
+    for difference in (found for change in plan.changes for found in change.differences):
+        if difference.path == "trust" and difference.before is not None:
+            yield from _values(difference.before) - _values(difference.after or {})
+
+
+def _values(document: Mapping[str, object]) -> set[str]:
+    return {place.value for place in PolicyDocument(document).principals()}
+
+
+# What one plan knows of those before it
+
+
+def after_others(world: World, made: Mapping[str, str | None]) -> World:
+    """Return an account as it will be found once the accounts planned before are done: with the roles made there."""
+    made = {arn: was for arn, was in made.items() if arn not in world.index.id_by_arn}
+    if not made:
+        return world
+    ids = {**world.index.id_by_arn, **dict.fromkeys(made, YET_TO_BE_GIVEN)}
+    return replace(world, index=replace(world.index, id_by_arn=ids), made_elsewhere=made)
+
+
+def re_trusting_elsewhere(world: World) -> frozenset[str]:
+    """Return the addresses of the roles whose trust is to be bound anew to a role that another account makes."""
+    drafts = diff(world, recording=False).drafts if world.made_elsewhere else {}
+    return frozenset(
+        address
+        for address, draft in drafts.items()
+        if draft.move is not None
+        and draft.move.principals.keys() & world.made_elsewhere.keys()
+        and any(found.path == "trust" and found.reason in _RE_TRUSTS for found in draft.differences)
+    )
+
+
+_RE_TRUSTS = frozenset({Reason.PRINCIPAL_RECREATED, Reason.PRINCIPAL_INFERRED, Reason.RE_TRUSTED_AFTER_REPLACE})
+
+
+def held_after(plan: Plan, waiting: AbstractSet[str]) -> Plan:
+    """Return a plan with the calls held that name a role whose making is held elsewhere, and what needs those calls."""
+    changes = {change.address: _held_from(change, _first_naming(change, waiting)) for change in plan.changes}
+    while True:
+        first = {address: found for address, change in changes.items() if (found := _first_held(change)) is not None}
+        again = {
+            address: _held_from(
+                change, min((first[needed] + 1 for needed in change.needs if needed in first), default=None)
+            )
+            for address, change in changes.items()
+        }
+        if again == changes:
+            return replace(plan, changes=tuple(changes.values()))
+        changes = again
+
+
+def _first_naming(change: Change, waiting: AbstractSet[str]) -> int | None:
+    return next((each.stage for each in change.operations if waiting & each.principals.keys()), None)
+
+
+def _first_held(change: Change) -> int | None:
+    return next((operation.stage for operation in change.operations if operation.held), None)
+
+
+def _held_from(change: Change, stage: int | None) -> Change:
+    """Return a change with its calls of a stage and later ones held."""
+    if stage is None or all(operation.held for operation in change.operations if operation.stage >= stage):
+        return change
+    operations = (replace(each, held=each.held or each.stage >= stage) for each in change.operations)
+    return replace(change, operations=tuple(operations), held=True)
+
+
+def pointed_on(plan: Plan, later: Mapping[str, str]) -> Plan:
+    """Return a plan whose blockers say of a missing principal that an account planned later makes it."""
+    return replace(plan, blockers=tuple(_pointed_on(blocker, later) for blocker in plan.blockers))
+
+
+def _pointed_on(blocker: Diagnostic, later: Mapping[str, str]) -> Diagnostic:
+    whose = next((later[arn] for arn in later if blocker.message.startswith(f"{arn} does not exist")), None)
+    if blocker.code is not Code.RP204 or whose is None:
+        return blocker
+    return replace(
+        blocker, help=f"It is about to be made in account {whose}: once that is done, the next apply names it."
+    )
+
+
+# Who is left with a dead ID
+
+
+def naming_the_bereft(plan: Plan, others: Worlds, plans: Mapping[str, Plan], unread: Mapping[str, str]) -> Plan:
+    """Return a plan that names, at each role it takes away, the trusts of other accounts that will hold a dead ID.
+
+    `unread` are the accounts whose trusts could not be searched, each with why.
+    """
+
+    def told(change: Change) -> Change:
+        arn = str((change.before or {}).get("arn"))
+        if not any(operation.call is Call.DELETE_ROLE for operation in change.operations):
+            return change
+        bereft = (notice for account, world in others.items() for notice in _bereft(arn, world, plans.get(account)))
+        unsearched = (
+            f"no trust policy of account {account} was searched for it: {why}" for account, why in unread.items()
+        )
+        return replace(change, notices=(*change.notices, *bereft, *unsearched))
+
+    return replace(plan, changes=tuple(map(told, plan.changes)))
+
+
+def _bereft(arn: str, world: World, plan: Plan | None) -> Iterator[str]:
+    changes = {change.address: change for change in plan.changes} if plan else {}
+    for role in world.trusting.get(arn, ()):
+        change = changes.get(role.address)
+        if change is not None and _lets_go(change, arn, world.index):
+            continue
+        declaration = world.desired.objects.get(role.address)
+        declared = declaration.value if declaration else None
+        if not isinstance(declared, Role):
+            how = "which is not managed"
+        elif arn in principal_ids(declared.trust, world.index):
+            how = "which is declared to trust it"
+        else:
+            how = "which this plan leaves alone"
+        yield f"{role.address} of account {role.account}, {how}, trusts it and will hold a dead ID"
+
+
+def _lets_go(change: Change, arn: str, index: PrincipalIndex) -> bool:
+    """Tell whether a change takes a role away, or an ARN out of its trust."""
+    calls = {operation.call for operation in change.operations}
+    if change.action in {Action.DELETE, Action.REPLACE}:
+        return True
+    after = PolicyDocument((change.after or {}).get("trust", {}))
+    return Call.UPDATE_ASSUME_ROLE_POLICY in calls and arn not in principal_ids(after, index)
+
+
+# From one account's apply to the next
+
+
+def made_now(plan: Plan, result: ApplyResult, state: State) -> dict[str, str]:
+    """Return the ARNs of the roles that an apply has made, each with the ID that it has by the state afterwards."""
+    done = {one.address for one in result.outcomes if one.call is Call.CREATE_ROLE and one.outcome.is_well}
+    records = (change.record for change in plan.changes if change.address in done)
+    ids = {owned.arn: owned.id for owned in state.objects.values()}
+    return {record.arn: ids[record.arn] for record in records if record is not None and record.arn in ids}
+
+
+def first_naming(plan: Plan, made: Mapping[str, str]) -> tuple[str, Call] | None:
+    """Return address and call of the first to trust a role that was made in another account meanwhile."""
+    calls = ((change.address, operation) for change in plan.changes for operation in change.operations)
+    return next(
+        (
+            (address, operation.call)
+            for address, operation in calls
+            if any(known is None and arn in made for arn, known in operation.principals.items())
+        ),
+        None,
+    )
+
+
+def with_ids(plan: Plan, made: Mapping[str, str]) -> Plan:
+    """Return a plan that expects of the roles made in other accounts the IDs that they have got."""
+    return replace(plan, changes=tuple(_with_ids(change, made) for change in plan.changes)) if made else plan
+
+
+def _with_ids(change: Change, made: Mapping[str, str]) -> Change:
+    operations = (replace(each, principals=_known(each.principals, made)) for each in change.operations)
+    record = change.record and replace(change.record, principals=_known(change.record.principals, made))
+    return replace(change, operations=tuple(operations), record=record)
+
+
+def _known(principals: Mapping[str, str | None], made: Mapping[str, str]) -> dict[str, str | None]:
+    return {arn: made.get(arn) if known is None else known for arn, known in principals.items()}
+
+
+def with_the_new(index: PrincipalIndex, made: Mapping[str, str]) -> PrincipalIndex:
+    """Return an index with the roles that this run has made; whom they have replaced is found in it still."""
+    if not made:
+        return index
+    arn_by_id = {**index.arn_by_id, **{unique: arn for arn, unique in made.items()}}
+    return replace(index, arn_by_id=arn_by_id, id_by_arn={**index.id_by_arn, **made})

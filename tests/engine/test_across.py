@@ -1,0 +1,377 @@
+"""Trust across accounts: who is made first, who is asked about, and who is told before somebody goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler import engine
+from reconciler.config import AccountConfig, Config
+from reconciler.engine import ApplyRun, Choices, PlanRun, drift
+from reconciler.model.change import Approval, Change
+from reconciler.plan import Plan
+from reconciler.planfile import read_plans
+from reconciler.sandbox import Account
+from tests.apply.house import OTHER, OWN, TRUST_OWN, House, told
+
+THIRD = "444455556666"
+ACCOUNTS = (OWN, OTHER, THIRD)
+
+
+def arn(name: str, account: str, kind: str = "role") -> str:
+    return f"arn:aws:iam::{account}:{kind}/{name}"
+
+
+def trusting(*arns: str, effect: str = "Allow") -> dict[str, object]:
+    statement = {"Effect": effect, "Principal": {"AWS": list(arns)}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+class Fleet(House):
+    """A house with three accounts, each reached through a role of its own, and manifests that say whose they are."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.accounts: dict[str, Account] = {id_: self.box.account(id_) for id_ in ACCOUNTS}
+        self.accounts[OTHER].create_role("reconciler", trust=TRUST_OWN)
+        self.accounts[THIRD].create_role("reconciler", trust=TRUST_OWN)
+        self.config = Config(
+            accounts={
+                OWN: AccountConfig(name="own"),
+                OTHER: AccountConfig(name="other", role_arn=arn("reconciler", OTHER)),
+                THIRD: AccountConfig(name="third", role_arn=arn("reconciler", THIRD)),
+            }
+        )
+
+    def declare(self, name: str, account: str, *trusted: str, path: str = "/", effect: str = "Allow") -> None:
+        """Declare a role that trusts roles or users by ARN, EC2 where none is given; with `Deny` EC2 is let in too."""
+        entries = [f"{{{arn_.split(':')[5].split('/')[0]}: '{arn_}'}}" for arn_ in trusted]
+        if effect == "Deny":
+            deny = f"{{Effect: Deny, Principal: {{AWS: {list(trusted)}}}, Action: 'sts:AssumeRole'}}"
+            entries = ["{service: ec2.amazonaws.com}", f"{{statement: {deny}}}"]
+        trust = ", ".join(entries or ["{service: ec2.amazonaws.com}"])
+        text = f"kind: Role\nname: {name}\naccount: '{account}'\npath: {path}\ntrust: [{trust}]\n"
+        self.write(f"{account}-{name}.yaml", text)
+
+    def undeclare(self, name: str, account: str) -> None:
+        self.remove(f"{account}-{name}.yaml")
+
+    def settle(self) -> None:
+        """Apply after a review, and assert that there is nothing left to do or to find anywhere."""
+        assert complete(self.apply_run())
+        self.at_rest()
+
+    def at_rest(self) -> None:
+        """Assert that a bare apply writes nothing, a plan says nothing, and drift finds nothing."""
+        self.box.reset_calls()
+        assert complete(self.apply_run(review=False))
+        assert not self.box.mutating_calls
+        plans = self.plan_run().plans
+        assert [(plan.changes, plan.blockers, dict(plan.records)) for plan in plans] == [((), (), {})] * len(plans)
+        for one in drift(self.settings()).accounts:
+            assert one.report is not None
+            assert (one.report.counted, one.report.not_applied) == ((), 0)
+
+    def stored(self, name: str, account: str) -> str:
+        """Return a role's trust as IAM keeps it: unique IDs and all."""
+        return json.dumps(self.accounts[account].state.tables.roles.get(name).trust)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    return Fleet(tmp_path)
+
+
+def complete(run: ApplyRun) -> bool:
+    """Tell whether all is done in every account, and nothing is held."""
+    results = [one.result for one in run.accounts]
+    assert all(result is not None for result in results), [one.error for one in run.accounts]
+    return all(result.is_complete and not result.summary.held for result in results if result is not None)
+
+
+def planned(run: PlanRun) -> dict[str, dict[str, tuple[str, str, set[Approval], bool]]]:
+    """Return what each account's plan says of each object: action, reason, approvals, held."""
+    return {
+        plan.account: {
+            one.address: (one.action.value, one.reason.value, set(one.approvals), one.held) for one in plan.changes
+        }
+        for plan in run.plans
+        if plan.changes
+    }
+
+
+def the_plan(run: PlanRun, account: str) -> Plan:
+    (found,) = [plan for plan in run.plans if plan.account == account]
+    return found
+
+
+def the_change(run: PlanRun, account: str, address: str) -> Change:
+    (found,) = [change for change in the_plan(run, account).changes if change.address == address]
+    return found
+
+
+# Who is made first
+
+
+def test_a_chain_of_roles_across_three_accounts_is_made_in_one_apply(fleet: Fleet) -> None:
+    """The account with the smallest number trusts a role of the second, which trusts one of the third."""
+    fleet.declare("first", OWN, arn("second", OTHER))
+    fleet.declare("second", OTHER, arn("third", THIRD))
+    fleet.declare("third", THIRD)
+    run = fleet.plan_run()
+    assert planned(run) == {
+        account: {f"role/{name}": ("create", "not_there", {Approval.BROADEN}, False)}
+        for account, name in zip(ACCOUNTS, ("first", "second", "third"), strict=True)
+    }
+    assert [plan.account for plan in run.plans] == list(ACCOUNTS)
+    fleet.settle()
+    assert fleet.accounts[OTHER].role_id("second") in fleet.stored("first", OWN)
+    assert fleet.accounts[THIRD].role_id("third") in fleet.stored("second", OTHER)
+
+
+def test_a_saved_plan_of_a_chain_is_carried_out_in_the_same_order(fleet: Fleet) -> None:
+    fleet.declare("first", OWN, arn("second", OTHER))
+    fleet.declare("second", OTHER, arn("third", THIRD))
+    fleet.declare("third", THIRD)
+    run = fleet.plan_run()
+    file = fleet.save_run(run)
+    assert read_plans(file.read_text(), name="plan.json") == run.plans
+    done = fleet.apply_run(plan_file=file, review=False)
+    assert complete(done)
+    assert done.fingerprint == run.fingerprint
+    fleet.at_rest()
+
+
+def test_accounts_that_wait_for_each_other_are_done_by_the_next_apply_as_the_plan_says(fleet: Fleet) -> None:
+    fleet.declare("first", OWN, arn("second", OTHER))
+    fleet.declare("second", OTHER)
+    fleet.declare("back", OTHER, arn("forth", OWN))
+    fleet.declare("forth", OWN)
+    run = fleet.plan_run()
+    (blocker,) = the_plan(run, OTHER).blockers
+    assert (blocker.code, blocker.address) == ("RP204", "role/back")
+    assert f"made in account {OWN}" in str(blocker.help)
+    assert "next apply" in str(blocker.help)
+    assert not the_plan(run, OWN).blockers
+    fleet.apply_run()
+    fleet.settle()
+
+
+def test_one_who_is_blocked_blocks_whoever_trusts_him_elsewhere(fleet: Fleet) -> None:
+    fleet.declare("second", OTHER, arn("nobody", OTHER, "user"))
+    fleet.declare("first", OWN, arn("second", OTHER))
+    run = fleet.plan_run()
+    assert {plan.account: [one.address for one in plan.blockers] for plan in run.plans} == {
+        OWN: ["role/first"],
+        OTHER: ["role/second"],
+        THIRD: [],
+    }
+    assert planned(run) == {}
+
+
+# Who is made anew
+
+
+@pytest.fixture
+def chained(fleet: Fleet) -> Fleet:
+    """Three accounts as applied: `runner` of the third is trusted in both others, `relay` of the second in the own."""
+    fleet.declare("runner", THIRD)
+    fleet.declare("relay", OTHER, arn("runner", THIRD))
+    fleet.declare("deployer", OWN, arn("relay", OTHER), arn("runner", THIRD))
+    fleet.settle()
+    return fleet
+
+
+def test_a_role_recreated_here_is_trusted_anew_in_all_accounts_by_the_same_apply(chained: Fleet) -> None:
+    old = chained.accounts[THIRD].role_id("runner")
+    chained.accounts[THIRD].delete_role("runner")
+    run = chained.plan_run()
+    assert planned(run) == {
+        OWN: {"role/deployer": ("update", "principal_recreated", set(), True)},
+        OTHER: {"role/relay": ("update", "principal_recreated", set(), True)},
+        THIRD: {"role/runner": ("create", "deleted_outside", {Approval.UNDO_NARROWING}, True)},
+    }
+    note = str(the_change(run, OTHER, "role/relay").differences[0].note)
+    assert old in note
+    assert "made anew first" in note
+    chained.box.reset_calls()
+    bare = chained.apply_run(review=False)
+    assert [one.result.summary.held for one in bare.accounts if one.result] == [1, 1, 1]
+    assert not chained.box.mutating_calls
+    chained.settle()
+    assert chained.accounts[THIRD].role_id("runner") in chained.stored("deployer", OWN)
+
+
+def test_what_is_released_where_it_is_made_is_released_where_it_is_trusted(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    release = Choices(approve=((Approval.UNDO_NARROWING, "role/runner"),))
+    assert complete(chained.apply_run(release, review=False))
+    chained.at_rest()
+
+
+def test_a_role_recreated_in_an_earlier_run_is_trusted_in_other_accounts_without_question(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    manifests = [chained.folder / "manifests" / name for name in (f"{OWN}-deployer.yaml", f"{OTHER}-relay.yaml")]
+    kept = [(file.name, file.read_text()) for file in manifests]
+    settings = chained.settings(account=THIRD)
+    (done,) = engine.apply(settings, Choices(), confirm=lambda _run: True).accounts
+    assert done.result is not None
+    assert done.result.is_complete
+    assert [(file.name, file.read_text()) for file in manifests] == kept
+    assert planned(chained.plan_run()) == {
+        OWN: {"role/deployer": ("update", "principal_recreated", set(), False)},
+        OTHER: {"role/relay": ("update", "principal_recreated", set(), False)},
+    }
+    assert complete(chained.apply_run(review=False))
+    chained.at_rest()
+
+
+def test_a_role_that_a_stranger_recreated_is_a_decision_in_every_account(chained: Fleet) -> None:
+    chained.accounts[THIRD].recreate_role("runner")
+    run = chained.plan_run()
+    assert {account: addresses.keys() for account, addresses in planned(run).items()} == {
+        OWN: {"role/deployer"},
+        OTHER: {"role/relay"},
+        THIRD: {"role/runner"},
+    }
+    for account, address in ((OWN, "role/deployer"), (OTHER, "role/relay")):
+        assert planned(run)[account][address] == ("update", "principal_recreated", {Approval.RE_TRUST}, True)
+    chained.settle()
+
+
+def test_a_state_lost_in_one_account_makes_its_roles_strangers_to_the_others(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    release = Choices(approve=((Approval.UNDO_NARROWING, "role/runner"),), targets=("role/runner",))
+    engine.apply(chained.settings(account=THIRD), release)
+    (chained.folder / "state" / f"{THIRD}.json").unlink()
+    run = chained.plan_run()
+    assert planned(run)[OTHER]["role/relay"][2:] == ({Approval.RE_TRUST}, True)
+    chained.settle()
+
+
+def test_a_target_is_made_with_those_that_trust_it_in_other_accounts(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    chained.declare("aside", OWN)
+    run = chained.plan_run(targets=("role/runner",))
+    assert {account: set(addresses) for account, addresses in planned(run).items()} == {
+        OWN: {"role/deployer"},
+        OTHER: {"role/relay"},
+        THIRD: {"role/runner"},
+    }
+
+
+def test_a_role_that_moves_is_followed_by_whoever_is_told_its_new_name(chained: Fleet) -> None:
+    moved = arn("ci/runner", THIRD)
+    chained.declare("runner", THIRD, path="/ci/")
+    chained.declare("relay", OTHER, moved)
+    chained.declare("deployer", OWN, arn("relay", OTHER), moved)
+    run = chained.plan_run()
+    assert planned(run)[THIRD] == {"role/runner": ("replace", "path_changed", {Approval.DELETE}, False)}
+    assert planned(run)[OTHER]["role/relay"][:2] == ("update", "re_trusted_after_replace")
+    assert the_change(run, THIRD, "role/runner").notices == ()
+    assert complete(chained.apply_run(review=False))
+    chained.at_rest()
+
+
+def test_a_guard_against_a_role_made_anew_elsewhere_is_bound_again(fleet: Fleet) -> None:
+    fleet.declare("runner", THIRD)
+    fleet.declare("vault", OWN, arn("runner", THIRD), effect="Deny")
+    fleet.settle()
+    fleet.accounts[THIRD].delete_role("runner")
+    fleet.settle()
+    assert fleet.accounts[THIRD].role_id("runner") in fleet.stored("vault", OWN)
+
+
+def test_where_making_fails_only_whoever_trusts_it_fails_with_it_and_the_next_apply_mends_all(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    chained.declare("aside", OWN)
+    chained.box.faults.deny("CreateRole", count=1, account=THIRD)
+    outcomes = {entry[0]: entry[2] for one in chained.apply_run().accounts if one.result for entry in told(one.result)}
+    assert outcomes == {
+        "role/aside": "done",
+        "role/deployer": "failed",
+        "role/relay": "failed",
+        "role/runner": "failed",
+    }
+    chained.settle()
+
+
+def test_a_role_just_made_is_given_time_to_be_known_in_other_accounts(chained: Fleet) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    chained.box.faults.propagation(principals=10)
+    assert complete(chained.apply_run())
+    assert [wait[3] for wait in chained.heard.waits] == ["what another account has just made is not known here yet"] * 2
+    chained.at_rest()
+
+
+# Who is told before somebody goes
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_before_a_role_goes_every_trust_that_will_hold_a_dead_id_is_named(fleet: Fleet, moves: bool) -> None:  # noqa: FBT001
+    runner = arn("runner", OWN)
+    fleet.declare("runner", OWN)
+    fleet.declare("kept", OWN)
+    fleet.declare("relay", OTHER, runner)
+    fleet.declare("free", THIRD, runner)
+    fleet.settle()
+    fleet.accounts[THIRD].create_role("theirs", trust=trusting(f"arn:aws:sts::{OWN}:assumed-role/runner/nightly"))
+    fleet.accounts[OTHER].create_role("guarded", trust=trusting(runner, effect="Deny"))
+    fleet.declare("free", THIRD)
+    if moves:
+        fleet.declare("runner", OWN, path="/ci/")
+    else:
+        fleet.undeclare("runner", OWN)
+    fleet.box.reset_calls()
+    run = fleet.plan_run()
+    assert the_change(run, OWN, "role/runner").notices == (
+        f"role/guarded of account {OTHER}, which is not managed, trusts it and will hold a dead ID",
+        f"role/relay of account {OTHER}, which is declared to trust it, trusts it and will hold a dead ID",
+        f"role/theirs of account {THIRD}, which is not managed, trusts it and will hold a dead ID",
+    )
+    assert fleet.box.calls["GetAccountAuthorizationDetails"] == 3
+    assert fleet.box.calls["ListRoles"] == 3
+    fleet.apply_run()
+    orphans = {
+        (one.account, found.address)
+        for one in drift(fleet.settings()).accounts
+        if one.report is not None
+        for found in one.report.findings
+        if found.kind == "orphaned_principal"
+    }
+    assert orphans == {(OTHER, "role/guarded"), (OTHER, "role/relay"), (THIRD, "role/theirs")}
+
+
+def test_accounts_that_were_not_searched_are_named(fleet: Fleet) -> None:
+    fleet.declare("runner", OWN)
+    fleet.declare("kept", OTHER)
+    fleet.settle()
+    fleet.undeclare("runner", OWN)
+    fleet.declare("kept", OWN)
+    fleet.accounts[THIRD].delete_role("reconciler")
+    assert the_change(fleet.plan_run(), OWN, "role/runner").notices == (
+        f"no trust policy of account {THIRD} was searched for it: it could not be read",
+    )
+    alone = engine.plan(fleet.settings(account=OWN), Choices())
+    assert the_change(alone, OWN, "role/runner").notices == tuple(
+        f"no trust policy of account {account} was searched for it: it is not one of this run"
+        for account in (OTHER, THIRD)
+    )
+
+
+def test_whoever_lets_go_of_a_role_does_so_before_it_goes(fleet: Fleet) -> None:
+    fleet.declare("runner", OWN)
+    fleet.declare("relay", OTHER, arn("runner", OWN))
+    fleet.declare("kept", OWN)
+    fleet.settle()
+    fleet.undeclare("runner", OWN)
+    fleet.declare("relay", OTHER)
+    run = fleet.plan_run()
+    assert the_change(run, OWN, "role/runner").notices == ()
+    fleet.box.reset_calls()
+    assert complete(fleet.apply_run())
+    calls = [entry.call for entry in fleet.box.journal if entry.call in {"UpdateAssumeRolePolicy", "DeleteRole"}]
+    assert calls[:2] == ["UpdateAssumeRolePolicy", "DeleteRole"]
+    fleet.at_rest()

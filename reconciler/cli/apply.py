@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.options import Common, common_options, format_option
@@ -33,13 +34,18 @@ if TYPE_CHECKING:
         "reconciler apply --auto-approve --approve re_trust:role/deployer # in a pipeline",
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PLANFILE | PATH...]")
-@click.option("--auto-approve", cls=Option, is_flag=True, help="Do not ask; decisions of security are held.")
+@click.argument("paths", nargs=-1, metavar="[PLANFILE | PATH...]", shell_complete=files)
+@click.option("--auto-approve", cls=Option, is_flag=True, help="Do not ask; what a person has to decide is held back.")
 @click.option("--expect", cls=Option, metavar="FINGERPRINT", help="Apply only the plan with this fingerprint.")
-@click.option("--strict", cls=Option, is_flag=True, help="Refuse all where anything is blocked.")
-@click.option("--first-use", cls=Option, is_flag=True, help="Say that there is no state yet, in a pipeline.")
+@click.option("--strict", cls=Option, is_flag=True, help="Write nothing if anything is blocked.")
+@click.option("--first-use", cls=Option, is_flag=True, help="Confirm that there is no state yet, where CI is set.")
 @click.option(
-    "--parallelism", cls=Option, type=click.IntRange(1, 64), default=4, help="Objects at a time.  [default: 4]"
+    "--parallelism",
+    cls=Option,
+    type=click.IntRange(1, 64),
+    default=4,
+    metavar="N",
+    help="Write to so many objects at a time.  [default: 4]",
 )
 @click.option(
     "--lock-timeout",

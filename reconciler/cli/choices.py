@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.completing import approvals
 from reconciler.cli.errors import did_you_mean
 from reconciler.cli.group import Option
 from reconciler.model.change import Approval
@@ -50,6 +51,7 @@ _OPTIONS = (
         cls=Option,
         multiple=True,
         type=ApprovalType(),
+        shell_complete=approvals,
         metavar="KIND[:ADDRESS]",
         help="Release what would be held: re_trust, adopt, undo_narrowing, broaden or delete.",
     ),

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from reconciler.cli.completing import codes
 from reconciler.cli.group import Command
 from reconciler.cli.options import Common, format_option, log_options
 from reconciler.cli.terminal import Terminal
@@ -22,7 +23,7 @@ from reconciler.render.story import catalogue_text, story_text
         "reconciler explain RP201 # why a recreated user is no longer trusted",
     ],
 )
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=codes)
 @format_option("text", "json")
 @log_options
 @click.pass_obj

@@ -50,8 +50,12 @@ class Option(click.Option):
                 raise click.UsageError(f"The variable {name} is set to nothing: give it a value, or unset it.", context)
 
 
+class SharedOption(Option):
+    """An option that most commands have; the help lists it apart from a command's own."""
+
+
 class Command(click.Command):
-    """A command that refuses empty values and ends its help with examples."""
+    """A command that refuses empty values; its help lists its own options first and ends with examples."""
 
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **settings: Any) -> None:
         """Take examples, each `command line  # what for`."""
@@ -77,6 +81,19 @@ class Command(click.Command):
             raise
         except Exception as error:
             raise Defect(debug=ctx.params.get("log_level") == "debug") from error
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options that are the command's own, then those that most commands share."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                (shared if isinstance(parameter, SharedOption) else own).append(record)
+        for title, records in (("Options", own), ("Common options", shared)):
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below everything else."""

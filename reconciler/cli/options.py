@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.clock import now
-from reconciler.cli.group import PREFIX, Option
+from reconciler.cli.completing import files, folders
+from reconciler.cli.group import PREFIX, Option, SharedOption
 from reconciler.model.arn import is_account_id
 
 if TYPE_CHECKING:
@@ -69,35 +70,53 @@ def _usual_level() -> str:
 
 
 _OPTIONS = (
-    click.option("--manifests", cls=Option, metavar="DIR", help="Where the manifests are.  [default: manifests]"),
-    click.option("--state", cls=Option, metavar="DIR|URL", help="Where the state is kept.  [default: state]"),
-    click.option("--config", cls=Option, metavar="FILE", help="The configuration, instead of reconciler.toml."),
-    click.option("--profile", cls=Option, metavar="NAME", help="The profile of the AWS configuration to use."),
-    click.option("--region", cls=Option, metavar="NAME", help="The AWS region; IAM itself needs none."),
+    click.option(
+        "--manifests",
+        cls=SharedOption,
+        metavar="DIR",
+        shell_complete=folders,
+        help="Where the manifests are.  [default: manifests]",
+    ),
+    click.option(
+        "--state",
+        cls=SharedOption,
+        metavar="DIR|URL",
+        shell_complete=folders,
+        help="Where the state is kept.  [default: state]",
+    ),
+    click.option(
+        "--config",
+        cls=SharedOption,
+        metavar="FILE",
+        shell_complete=files,
+        help="The configuration, instead of the nearest reconciler.toml.",
+    ),
+    click.option("--profile", cls=SharedOption, metavar="NAME", help="The profile of the AWS configuration to use."),
+    click.option("--region", cls=SharedOption, metavar="NAME", help="The AWS region; IAM itself needs none."),
     click.option(
         "--endpoint-url",
-        cls=Option,
+        cls=SharedOption,
         envvar="AWS_ENDPOINT_URL",
         metavar="URL",
         help="Send all calls there, such as to the sandbox; AWS_ENDPOINT_URL says the same.",
     ),
-    click.option("--account", cls=Option, metavar="ID", callback=is_account, help="Only this account."),
+    click.option("--account", cls=SharedOption, metavar="ID", callback=is_account, help="Only this account."),
 )
 _LOG_OPTIONS = (
     click.option(
         "--log-format",
-        cls=Option,
+        cls=SharedOption,
         type=click.Choice(["text", "json"]),
         default="text",
-        help="How the log looks.",
+        help="The form of the log, on standard error.  [default: text]",
     ),
     click.option(
         "--log-level",
-        cls=Option,
+        cls=SharedOption,
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="From which weight on the log is written.  [default: info; warning at a terminal]",
+        help="The least of what is logged.  [default: info; warning at a terminal]",
     ),
-    click.option("--no-color", cls=Option, is_flag=True, help="No colour, whatever the variables say."),
+    click.option("--no-color", cls=SharedOption, is_flag=True, help="No colour, whatever the variables say."),
 )
 
 
@@ -141,5 +160,5 @@ def format_option(*formats: str) -> Callable[[F], F]:
         cls=Option,
         type=click.Choice(formats),
         default=formats[0],
-        help="How the result looks.",
+        help=f"The form of the result, on standard output.  [default: {formats[0]}]",
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
 from reconciler.cli.options import Common, common_options, format_option
@@ -29,10 +31,12 @@ if TYPE_CHECKING:
         "reconciler plan manifests/team-a --target role/deployer # less than everything",
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--out", cls=Option, metavar="FILE", help="Write the plan there, for apply and show.")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
+@click.option(
+    "--out", cls=Option, metavar="FILE", shell_complete=files, help="Write the plan there, for apply and show."
+)
 @click.option("--detailed-exitcode", cls=Option, is_flag=True, help="Exit with 2 where there are changes.")
-@click.option("--strict", cls=Option, is_flag=True, help="Refuse all where anything is blocked.")
+@click.option("--strict", cls=Option, is_flag=True, help="Refuse the whole plan if anything in it is blocked.")
 @click.option("--stages", cls=Option, is_flag=True, help="Show every call, by stage.")
 @choice_options
 @format_option("text", "json")
@@ -73,7 +77,16 @@ def command(
     if form == "json":  # after the file, so that a program finds one object also where that cannot be written
         terminal.show(plans_as_json(run))
     say_calls(terminal, (plan.calls for plan in run.plans))
+    if any(plan.changes for plan in run.plans):
+        terminal.say(next_step(run, out))
     return exit_code(run, detailed=detailed_exitcode)
+
+
+def next_step(run: PlanRun, out: str | None) -> str:
+    """Return the command that does what was shown and nothing else."""
+    if out is not None:
+        return f"Saved. To do exactly this: reconciler apply {shlex.quote(out)}\n"
+    return f"To apply this plan and no other: reconciler apply --expect {run.fingerprint}\n"
 
 
 def exit_code(run: PlanRun, *, detailed: bool) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
 from reconciler.cli.options import Common, is_account, log_options
@@ -34,16 +35,34 @@ _LOOPBACK = ("127.", "localhost", "::1")
     ],
 )
 @click.option(
-    "--port", cls=Option, type=click.IntRange(0, 65535), default=0, help="Where to listen; 0 is any free port."
+    "--port",
+    cls=Option,
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Where to listen; 0, the default, is any free port.",
 )
-@click.option("--host", cls=Option, default="127.0.0.1", help="The address to listen on.  [default: this machine only]")
-@click.option("--load", cls=Option, metavar="FILE", help="Begin with these accounts, saved or printed by the AWS CLI.")
-@click.option("--save", cls=Option, metavar="FILE", help="Write all accounts there at the end.")
+@click.option(
+    "--host",
+    cls=Option,
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="The address to listen on.  [default: this machine only]",
+)
+@click.option(
+    "--load",
+    cls=Option,
+    metavar="FILE",
+    shell_complete=files,
+    help="Begin with these accounts, saved or printed by the AWS CLI.",
+)
+@click.option("--save", cls=Option, metavar="FILE", shell_complete=files, help="Write all accounts there at the end.")
 @click.option(
     "--account",
     cls=Option,
     default="111122223333",
     callback=is_account,
+    metavar="ID",
     help="Whose keys are printed.  [default: 111122223333]",
 )
 @click.option("--demo", cls=Option, is_flag=True, help="Begin with the users and the role of the demo.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.options import Common, format_option, log_options
 from reconciler.cli.results import FINE
@@ -20,7 +21,7 @@ from reconciler.render.text import Titled, plan_text
         "reconciler show plan.json --stages # with every call",
     ],
 )
-@click.argument("plan_file", metavar="PLANFILE")
+@click.argument("plan_file", metavar="PLANFILE", shell_complete=files)
 @click.option("--stages", cls=Option, is_flag=True, help="Show every call, by stage.")
 @format_option("text", "json")
 @log_options

@@ -30,7 +30,12 @@ def command() -> None:
     """Look into what is remembered of an account: what is owned, and whose ID was whose."""
 
 
-@command.command("list", cls=Command, examples=["reconciler state list # every owned object, with its ID"])
+@command.command(
+    "list",
+    cls=Command,
+    short_help="List the objects that are owned",
+    examples=["reconciler state list # every owned object, with its ID"],
+)
 @format_option("text", "json")
 @common_options
 @click.pass_obj
@@ -46,6 +51,7 @@ def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
 
 @command.command(
     cls=Command,
+    short_help="Show an object, a principal, or everything",
     examples=[
         "reconciler state show role/deployer # one object, with the principals it trusts",
         "reconciler state show --principal AROA... # whose that ID was, and who trusted it",
@@ -77,7 +83,10 @@ def show(terminal: Terminal, /, *, address: str | None, principal: str | None, f
 
 
 @command.command(
-    "forget", cls=Command, examples=["reconciler state forget role/deployer # it stays in AWS, and is unmanaged"]
+    "forget",
+    cls=Command,
+    short_help="Give an object up; it stays in AWS",
+    examples=["reconciler state forget role/deployer # it stays in AWS, and is unmanaged"],
 )
 @click.argument("address")
 @common_options
@@ -97,6 +106,7 @@ def forget_(terminal: Terminal, /, *, address: str, common: Common) -> int:
 @command.command(
     "compact",
     cls=Command,
+    short_help="Drop the dead IDs that nothing shows any more",
     examples=["reconciler state compact # forget the dead IDs that no live document shows any more"],
 )
 @click.option(

@@ -74,10 +74,9 @@ class Terminal:
 def canvas_of(stream: TextIO, environ: Mapping[str, str], *, refused: bool) -> Canvas:
     """Return what may be painted on a stream."""
     at_terminal = stream.isatty()
-    width = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH
-    return Canvas(
-        colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=min(max(width, NARROWEST), WIDEST)
-    )
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns if at_terminal else WIDTH
+    width = min(max(columns, NARROWEST), WIDEST)
+    return Canvas(colour=_has_colour(environ, refused=refused, at_terminal=at_terminal), width=width)
 
 
 def _has_colour(environ: Mapping[str, str], *, refused: bool, at_terminal: bool) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.completing import files
 from reconciler.cli.group import Command
 from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.results import ERROR, FINE
@@ -22,7 +23,7 @@ from reconciler.render.text import validation_text
         "reconciler validate manifests/deployer.yaml --format json # one file, for an editor",
     ],
 )
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH]...", shell_complete=files)
 @format_option("text", "json")
 @common_options
 @click.pass_obj

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import stat
 from collections.abc import Callable
@@ -84,6 +85,22 @@ def test_a_plan_ends_with_terraforms_sentence_and_changes_nothing(run: Run, box:
 
 @pytest.mark.usefixtures("applied")
 def test_a_plan_of_nothing_is_one_sentence(run: Run) -> None:
+    done = run("plan")
+
+    assert done.out == f"{NO_CHANGES}\n"
+    assert "reconciler apply" not in done.err
+
+
+@pytest.mark.usefixtures("broken")
+@pytest.mark.parametrize("arguments", [[], ["--out", "a plan.json"]])
+def test_a_plan_ends_with_the_command_that_does_exactly_this(arguments: list[str], run: Run) -> None:
+    planned = run("plan", *arguments)
+    typed = shlex.split(planned.err.rstrip("\n").rpartition(": ")[2])
+
+    done = run(*typed[1:])
+
+    assert typed[:2] == ["reconciler", "apply"]
+    assert done.code == 0
     assert run("plan").out == f"{NO_CHANGES}\n"
 
 

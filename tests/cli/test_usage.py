@@ -125,7 +125,36 @@ def test_completion_is_a_script_for_the_shell(shell: str, run: Run) -> None:
     assert "_RECONCILER_COMPLETE" in done.out
 
 
-def test_a_shell_that_completes_gets_the_commands(run_process: Run) -> None:
-    done = run_process(_RECONCILER_COMPLETE="bash_complete", COMP_WORDS="reconciler pl", COMP_CWORD="1")
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("pl", ["plain,plan"]),
+        ("plan --det", ["plain,--detailed-exitcode"]),
+        ("plan --approve re", ["plain,re_trust"]),
+        ("plan man", ["file,man"]),
+        ("plan --manifests man", ["dir,man"]),
+        ("show pl", ["file,pl"]),
+        ("state co", ["plain,compact"]),
+        ("explain rp22", [f"plain,RP22{number}" for number in range(6)]),
+        ("completion f", ["plain,fish"]),
+    ],
+)
+def test_a_shell_that_completes_is_offered_what_fits(typed: str, offered: list[str], run_process: Run) -> None:
+    words = f"reconciler {typed}"
 
-    assert done.out.split() == ["plain,plan"]
+    done = run_process(_RECONCILER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(typed.split())))
+
+    assert done.out.split() == offered
+
+
+def test_the_help_lists_what_all_commands_share_apart_from_their_own(run: Run) -> None:
+    own, _, shared = run("apply", "--help").out.partition("Common options:")
+
+    assert "--auto-approve" in own
+    assert "--help" in own
+    assert "--profile" in shared
+    assert "--profile" not in own
+
+
+def test_the_help_of_a_group_cuts_no_summary_short(run: Run) -> None:
+    assert "..." not in run("state", "--help").out.partition("Commands:")[2]

@@ -277,7 +277,7 @@ class Iam:
 
     def _listed(self, call: str, key: str, send: Callable[[dict[str, str]], Any]) -> list[Any]:
         with self.reading(call):
-            return [each for reply in self._replies(call, send, _next_marker) for each in reply[key]]
+            return [each for reply in self._replies(call, send, _next_marker) for each in _members(reply, key)]
 
     def _replies(
         self, call: str, send: Callable[[dict[str, str]], Any], marker_of: Callable[[Any], str | None]
@@ -295,6 +295,12 @@ class Iam:
                 raise understand(NotUnderstoodError("it gives the same marker twice"), self._asked(call))
             seen.add(following)
             marker = {"Marker": following}
+
+
+def _members(reply: Mapping[str, Any], key: str) -> Sequence[Any]:
+    """Return the members of a list; a page that tells whether it is the last may leave out an empty one."""
+    members: Sequence[Any] = reply.get(key, ()) if "IsTruncated" in reply else reply[key]
+    return members
 
 
 def _next_marker(reply: Mapping[str, Any]) -> str | None:

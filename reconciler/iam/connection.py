@@ -107,6 +107,8 @@ class Aws:
 
         Raises AwsError, and ReconcilerError (RM113) where the credentials belong to another account than said.
         """
+        from botocore.handlers import json_decode_policies  # noqa: PLC0415  boto3 has brought it
+
         tally = self._tally if role_arn is None else Tally()
         assumed = None if role_arn is None else _Assumed(self._sts, role_arn, external_id, tally)
         caller = self.caller() if assumed is None else assumed.caller
@@ -115,6 +117,7 @@ class Aws:
         self._ways[account_id] = _Way(caller, assumed, tally)
         reader = self._client(attempts=self._read_attempts, assumed=assumed)
         reader.meta.events.register("before-call.iam", refuse_writes)
+        reader.meta.events.unregister("after-call.iam", json_decode_policies)  # `unpack` reads more spellings
         for call in LISTS:
             reader.meta.events.register(f"before-parse.iam.{call}", read_here)
         writer = None if read_only else self._client(attempts=1, assumed=assumed)

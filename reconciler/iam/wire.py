@@ -6,7 +6,9 @@ pages are parsed here, by the C parser of the standard library, into plain value
 that is not whole, or not a page, is an error and never an empty list: an account that looks empty is an
 account whose roles look deleted.
 
-Documents come URL-encoded after RFC 3986 (IAM API Reference, GetAccountAuthorizationDetails).
+What the API's model leaves open is read in every form: a namespace under any prefix, lists that are left out where
+they are empty, blanks around elements. Documents come URL-encoded after RFC 3986 (IAM API Reference,
+GetAccountAuthorizationDetails); some servers encode them as forms are, or not at all.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ Detail: TypeAlias = Mapping[str, Any]
 
 REDIRECTS = 300
 
-NAMESPACE = re.compile(rb'\sxmlns="[^"]*"')
+# IAM's own spelling of it, taken off before parsing: a tag without a namespace is the cheaper one.
+NAMESPACE = re.compile(rb'(?<=Response)\sxmlns="[^"]*"')
 
 # What every entry of a list must have, to be told from another.
 IDENTITIES: Mapping[str, tuple[str, ...]] = {
@@ -69,11 +72,9 @@ def parse_page(root: ET.Element, call: str) -> Page:
     result = root.find(f"{call}Result")
     if result is None:
         raise NotUnderstoodError(f"it has no {call}Result")
+    marker = _marker(result)  # a page that tells whether it is the last may leave out what is empty
     found = {each.tag: each for each in result}
-    lists = {name: _entries(found[name]) for name in LISTS[call] if name in found}
-    if not lists:
-        raise NotUnderstoodError(f"it has none of {', '.join(LISTS[call])}")
-    return Page(lists, _marker(result))
+    return Page({name: _entries(found[name]) for name in LISTS[call] if name in found}, marker)
 
 
 def _root(body: bytes, call: str) -> ET.Element:
@@ -81,9 +82,16 @@ def _root(body: bytes, call: str) -> ET.Element:
         root = ET.fromstring(NAMESPACE.sub(b"", body, count=1))  # noqa: S314  expat limits entities by itself
     except (ET.ParseError, ValueError) as error:
         raise NotUnderstoodError(f"it is not XML ({error})") from error
+    if root.tag.startswith("{"):
+        _drop_namespaces(root)
     if root.tag != f"{call}Response":
         raise NotUnderstoodError(f"it is a {root.tag}, not a {call}Response")
     return root
+
+
+def _drop_namespaces(root: ET.Element) -> None:
+    for each in root.iter():
+        each.tag = each.tag.rpartition("}")[2]
 
 
 def _remains(call: str, request_id: str) -> bytes:
@@ -120,9 +128,13 @@ def _entries(listed: ET.Element) -> list[Detail]:
 
 
 def _value(element: ET.Element) -> Any:
-    """Return text, a list of members, or a mapping; an empty list is `""`, as an empty text is."""
+    """Return text, a list of members, or a mapping; an empty list is `""`, as an empty text is.
+
+    A line break and nothing else is what stands between the tags of a list that is empty: no name and no tag has one.
+    """
     if not len(element):
-        return element.text or ""
+        text = element.text or ""
+        return "" if text.isspace() and "\n" in text else text
     if element[0].tag == "member":
         return [_value(each) for each in element]
     return {each.tag: _value(each) for each in element}
@@ -132,7 +144,7 @@ def unpack(value: str | Mapping[str, Any]) -> PolicyDocument:
     """Return a document as IAM or botocore hands it over; text that is not a JSON object stays text."""
     if isinstance(value, Mapping):
         return PolicyDocument(value)
-    text = _unquoted(value)
+    text = value if value.startswith("{") else _unquoted(value)
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -149,6 +161,8 @@ _ESCAPES = (
 
 
 def _unquoted(text: str) -> str:
+    """Return what was encoded; a plus sign is always encoded (%2B), so one that stands there is a form's blank."""
+    text = text.replace("+", " ")
     for escape, character in _ESCAPES:
         text = text.replace(escape, character)
     return unquote(text) if "%" in text else text

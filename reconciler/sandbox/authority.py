@@ -217,7 +217,7 @@ def _demands(call: Call) -> Iterator[tuple[str, str]]:
 
 
 def _resource(call: Call) -> str:
-    for member in ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn"):
+    for member in ("PolicyArn", "PolicySourceArn", "OpenIDConnectProviderArn", "SAMLProviderArn"):
         if member in call.params and not call.name.startswith(("Attach", "Detach")):
             return call.text(member)
     if call.name == "GetFederationToken":

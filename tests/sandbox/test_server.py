@@ -161,7 +161,7 @@ def test_an_unknown_action_is_refused(iam_server: Server) -> None:
         ("Action=ListRoles&MaxItems=many", 400, "MalformedInput"),
         ("Action=ListRoles&MaxItems=99999999999999999999", 400, "MalformedInput"),
         ("Action=ListPolicies&OnlyAttached=perhaps", 400, "MalformedInput"),
-        ("Action=AcquireRole&TemplateArn=" + "x" * 30, 400, "InvalidAction"),
+        ("Action=GenerateServiceLastAccessedDetails&Arn=" + "x" * 30, 400, "InvalidAction"),
         (b"Action=GetRole&RoleName=\xff\xfe", 400, "ValidationError"),
         ("Action=GetRole&RoleName=%00", 400, "ValidationError"),
         ("%%%&&&===", 400, "MissingAction"),

@@ -282,6 +282,7 @@ def test_a_session_token_with_a_second_factor_opens_a_role_that_wants_one(strict
     trust = trusting(account.user_arn("alice"))
     trust["Statement"][0]["Condition"] = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
     role = account.create_role("r", trust=trust)
-    without, proved = (session_with(strict, sts_of(strict).get_session_token(**given))("sts") for given in (NOTHING, MFA))
+    tokens = (sts_of(strict).get_session_token(**given) for given in (NOTHING, MFA))
+    without, proved = (session_with(strict, answer)("sts") for answer in tokens)
     assert refused(without.assume_role, RoleArn=role, RoleSessionName="me").code == "AccessDenied"
     proved.assume_role(RoleArn=role, RoleSessionName="me")

@@ -15,7 +15,9 @@ from reconciler.sandbox.calls import (
     profiles,
     providers,
     roles,
+    simulation,
     sts,
+    templates,
     users,
 )
 from reconciler.sandbox.calls.handler import Handler
@@ -30,6 +32,8 @@ HANDLERS: Final[Mapping[str, Mapping[str, Handler]]] = {
         **profiles.HANDLERS,
         **providers.HANDLERS,
         **roles.HANDLERS,
+        **simulation.HANDLERS,
+        **templates.HANDLERS,
         **users.HANDLERS,
     },
     "sts": {**federation.HANDLERS, **sts.HANDLERS},

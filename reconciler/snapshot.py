@@ -341,8 +341,8 @@ class _Reading:
 
     def policies(self, tagged: Sequence[str]) -> dict[str, ManagedPolicy]:
         """Return the customer managed policies by ARN, with where each is used, and the tags of those asked for."""
-        attached, bounded = self._uses()
         with self._iam.reading("GetAccountAuthorizationDetails"):
+            attached, bounded = self._uses()
             bare = [
                 policy_of(detail, partition=self._iam.partition, account=self._iam.account, document=self._document)
                 for detail in self._details["Policies"].values()

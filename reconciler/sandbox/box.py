@@ -17,7 +17,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.sandbox import authority, calls, cloudtrail, files, gate, s3, wire
+from reconciler.sandbox import authority, calls, cloudtrail, files, gate, s3, s3_access, wire
+from reconciler.sandbox.access import Access, Demand
 from reconciler.sandbox.account import Account
 from reconciler.sandbox.books import Books, JournalEntry, is_mutating
 from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
@@ -92,6 +93,7 @@ class Sandbox:
         self.books = Books()
         self._lock = threading.RLock()
         self._request_ids = Random(f"requests-{seed}")
+        self._neighbour_ids = Random(f"neighbours-{seed}")
         self.account(DEFAULT_ACCOUNT)
 
     @property
@@ -173,7 +175,7 @@ class Sandbox:
         """Begin anew: no accounts but the empty default one, no buckets, counts, events or faults."""
         with self._lock:
             self.world.forget_everything()
-            self.buckets.objects.clear()
+            self.buckets.forget()
             self.faults.clear()
             self.books.clear()
             self.trail.forget()
@@ -218,17 +220,23 @@ class Sandbox:
                 return self._answer_query("iam", request)
 
     def _answer_s3(self, request: Request) -> Reply:
-        call = s3.read_call(request)
+        call = s3.read_call(request, request_id=f"{self._neighbour_ids.getrandbits(64):016X}")
         try:
             credentials, blow = self._admit(call.name, request)
+            call = replace(call, account=credentials.caller.account_id)
             with self._lock:
                 self.faults.before(blow, credentials.access_key_id)
+                if self.enforcing:
+                    s3_access.authorise(call, self._access(credentials, request), buckets=self.buckets)
                 reply = self.buckets.answer(call)
                 self._answered(call.name, blow)
         except IamError as error:
-            return s3.refusal(error.status, error.code, error.message)
-        body = b"" if request.method == "HEAD" else reply.body
-        return replace(reply, body=body, headers={"Date": self._date(), **reply.headers})
+            reply = s3.refusal(call, error)
+        return s3.finished(reply, call, date=self._date())
+
+    def _access(self, credentials: Credentials, request: Request) -> Access:
+        region = request.scope[1] if request.scope else cloudtrail.HOME["aws"]
+        return Access(world=self.world, credentials=credentials, region=region)
 
     def _answer_cloudtrail(self, request: Request) -> Reply:
         action = request.headers.get("x-amz-target", "").rpartition(".")[2]
@@ -237,11 +245,16 @@ class Sandbox:
             account = credentials.caller.account_id
             with self._lock:
                 self.faults.before(blow, credentials.access_key_id)
+                if self.enforcing and action == cloudtrail.ACTION:
+                    self._access(credentials, request).need(Demand(action=f"cloudtrail:{action}"))
                 answer = self.trail.answer(action, request, account=account, now=self.clock())
                 self._answered(action, blow)
         except IamError as error:
-            return cloudtrail.refusal(error)
-        return cloudtrail.reply(answer)
+            reply = cloudtrail.refusal(error)
+        else:
+            reply = cloudtrail.reply(answer)
+        request_id = str(uuid.UUID(int=self._neighbour_ids.getrandbits(128), version=4))
+        return replace(reply, headers={"x-amzn-RequestId": request_id, "Date": self._date(), **reply.headers})
 
     def _answer_query(self, service: str, request: Request) -> Reply:
         request_id = self._request_id()

@@ -27,7 +27,10 @@ from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.events import HOME, Event
 from reconciler.sandbox.http import Reply, Request
 
-__all__ = ["HOME", "PACE", "Event", "Lookup", "Trail", "refusal", "reply"]
+__all__ = ["ACTION", "HOME", "PACE", "Event", "Lookup", "Trail", "refusal", "reply"]
+
+ACTION: Final = "LookupEvents"
+"""The only call that is answered."""
 
 PACE: Final = {"per_second": 2.0, "burst": 2.0}
 """How fast an account may look up events in a region."""
@@ -106,7 +109,7 @@ class Trail:
 
     def answer(self, action: str, request: Request, *, account: str, now: datetime) -> dict[str, Any]:
         """Answer a call of CloudTrail; IamError is its refusal."""
-        if action != "LookupEvents":
+        if action != ACTION:
             raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
         params = _params(request.body)
         lookup = Lookup.read(params, account=account)

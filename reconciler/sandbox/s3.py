@@ -3,20 +3,23 @@
 moto's S3 keeps its buckets in one place per process and its dates by the real clock; two sandboxes would
 see each other's buckets, and a lease could not be made to run out. Here both belong to the sandbox.
 Conditions hold as S3 documents them (Amazon S3 User Guide, conditional-writes and conditional-deletes).
+Who may do what is looked at in `s3_access`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.wire import timestamp
 
@@ -47,28 +50,47 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Call:
-    """A request, read: `name` is the operation; a bucket without a key is about the bucket."""
+    """A request, read: `name` is the operation; a bucket without a key is about the bucket.
+
+    `account` is the caller's, empty until it is known; `request_id` goes back with the answer.
+    """
 
     name: str
     bucket: str
     key: str
     query: Mapping[str, list[str]]
     request: Request
+    request_id: str
+    account: str = ""
+
+    @property
+    def host_id(self) -> str:
+        """`x-amz-id-2`, what Amazon asks for besides the ID of a request."""
+        return b64encode(hashlib.sha512(self.request_id.encode()).digest()).decode()
 
 
 @dataclass
 class Buckets:
-    """All buckets of one sandbox. `clock` gives the dates."""
+    """All buckets of one sandbox. `clock` gives the dates.
+
+    `owners` tells whose a bucket is; one that is in `objects` alone is everybody's.
+    """
 
     clock: Callable[[], datetime]
     objects: dict[str, dict[str, StoredObject]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def answer(self, call: S3Call) -> Reply:
         """Carry out a call; what S3 refuses is a reply too."""
         try:
             return _OPERATIONS[call.name](self, call)
         except S3Error as error:
-            return refusal(error.status, error.code, error.message)
+            return _error(call, error)
+
+    def forget(self) -> None:
+        """No buckets any more."""
+        self.objects.clear()
+        self.owners.clear()
 
     def bucket(self, call: S3Call) -> dict[str, StoredObject]:
         """The bucket's objects, or NoSuchBucket."""
@@ -84,17 +106,56 @@ class Buckets:
         return found
 
 
-def refusal(status: int, code: str, message: str) -> Reply:
-    """A reply that is an error."""
-    return _xml(f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>", status=status)
+_OWN_WORDS: Final[Mapping[str, tuple[int, str, str]]] = {
+    "ConcurrentModification": (
+        409,
+        "ConditionalRequestConflict",
+        "The conditional request cannot succeed due to a conflicting operation against this resource.",
+    ),
+    "ExpiredToken": (400, "ExpiredToken", "The provided token has expired."),
+    "InvalidClientTokenId": (
+        403,
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    "ServiceFailure": (500, "InternalError", "We encountered an internal error. Please try again."),
+    "Throttling": (503, "SlowDown", "Please reduce your request rate."),
+}
+"""What S3 says where IAM has another code for it (Amazon S3 API Reference, ErrorResponses)."""
 
 
-def read_call(request: Request) -> S3Call:
+def refusal(call: S3Call, error: IamError) -> Reply:
+    """The reply to a call that the gate, a fault or a policy refuses."""
+    status, code, message = _OWN_WORDS.get(error.code, (error.status, error.code, error.message))
+    return _error(call, S3Error(status, code, message))
+
+
+def _error(call: S3Call, error: S3Error) -> Reply:
+    ids = f"<RequestId>{call.request_id}</RequestId><HostId>{call.host_id}</HostId>"
+    body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>{ids}</Error>"
+    return _xml(body, status=error.status)
+
+
+def finished(reply: Reply, call: S3Call, *, date: str) -> Reply:
+    """The reply with what goes with every one of S3's; that to a HEAD has no body, not even an error."""
+    body = b"" if call.request.method == "HEAD" else reply.body
+    headers = {"Date": date, "x-amz-request-id": call.request_id, "x-amz-id-2": call.host_id, **reply.headers}
+    return replace(reply, body=body, headers=headers)
+
+
+def read_call(request: Request, *, request_id: str) -> S3Call:
     """What a request asks of S3."""
     address = urlsplit(request.url)
     bucket, key = _place(request.headers.get("host") or address.netloc, unquote(address.path))
     query = parse_qs(address.query, keep_blank_values=True)
-    return S3Call(name=_name(request.method, bucket, key, query), bucket=bucket, key=key, query=query, request=request)
+    return S3Call(
+        name=_name(request.method, bucket, key, query),
+        bucket=bucket,
+        key=key,
+        query=query,
+        request=request,
+        request_id=request_id,
+    )
 
 
 def _place(host: str, path: str) -> tuple[str, str]:
@@ -132,10 +193,20 @@ def _create_bucket(buckets: Buckets, call: S3Call) -> Reply:
     if not _BUCKET.fullmatch(call.bucket):
         raise S3Error(400, "InvalidBucketName", "The specified bucket is not valid.")
     if call.bucket in buckets.objects:
-        text = "Your previous request to create the named bucket succeeded and you already own it."
-        raise S3Error(409, "BucketAlreadyOwnedByYou", text)
-    buckets.objects[call.bucket] = {}
+        raise _taken(buckets.owners.get(call.bucket, call.account) == call.account)
+    buckets.objects[call.bucket], buckets.owners[call.bucket] = {}, call.account
     return Reply(status=200, body=b"", headers={"Location": f"/{call.bucket}"})
+
+
+def _taken(by_caller: bool) -> S3Error:  # noqa: FBT001 - by the caller or by another
+    if by_caller:
+        text = "Your previous request to create the named bucket succeeded and you already own it."
+        return S3Error(409, "BucketAlreadyOwnedByYou", text)
+    text = (
+        "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+        "Please select a different name and try again."
+    )
+    return S3Error(409, "BucketAlreadyExists", text)
 
 
 def _head_bucket(buckets: Buckets, call: S3Call) -> Reply:
@@ -147,11 +218,13 @@ def _delete_bucket(buckets: Buckets, call: S3Call) -> Reply:
     if buckets.bucket(call):
         raise S3Error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
     del buckets.objects[call.bucket]
+    buckets.owners.pop(call.bucket, None)
     return Reply(status=204, body=b"")
 
 
-def _list_buckets(buckets: Buckets, _: S3Call) -> Reply:
-    names = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in sorted(buckets.objects))
+def _list_buckets(buckets: Buckets, call: S3Call) -> Reply:
+    own = [name for name in sorted(buckets.objects) if buckets.owners.get(name, call.account) == call.account]
+    names = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in own)
     return _xml(f'<ListAllMyBucketsResult xmlns="{_NAMESPACE}"><Buckets>{names}</Buckets></ListAllMyBucketsResult>')
 
 

@@ -136,15 +136,16 @@ def re_trusting_elsewhere(world: World) -> frozenset[str]:
 _RE_TRUSTS = frozenset({Reason.PRINCIPAL_RECREATED, Reason.PRINCIPAL_INFERRED, Reason.RE_TRUSTED_AFTER_REPLACE})
 
 
-def held_after(plan: Plan, waiting: AbstractSet[str]) -> Plan:
-    """Return a plan with the calls held that name a role whose making is held elsewhere, and what needs those calls."""
-    changes = {change.address: _held_from(change, _first_naming(change, waiting)) for change in plan.changes}
+def held_after(plan: Plan, waiting: Mapping[str, str]) -> Plan:
+    """Return a plan with the calls held that name a role whose making is held elsewhere, and what needs those calls.
+
+    `waiting` are the ARNs of such roles, each with a few words on where it is.
+    """
+    changes = {change.address: _held_with(change, waiting) for change in plan.changes}
     while True:
         first = {address: found for address, change in changes.items() if (found := _first_held(change)) is not None}
         again = {
-            address: _held_from(
-                change, min((first[needed] + 1 for needed in change.needs if needed in first), default=None)
-            )
+            address: _held_from(change, min((first[one] + 1 for one in change.needs if one in first), default=None))
             for address, change in changes.items()
         }
         if again == changes:
@@ -152,8 +153,12 @@ def held_after(plan: Plan, waiting: AbstractSet[str]) -> Plan:
         changes = again
 
 
-def _first_naming(change: Change, waiting: AbstractSet[str]) -> int | None:
-    return next((each.stage for each in change.operations if waiting & each.principals.keys()), None)
+def _held_with(change: Change, waiting: Mapping[str, str]) -> Change:
+    named = {arn for each in change.operations for arn in each.principals if arn in waiting}
+    stage = next((each.stage for each in change.operations if named & each.principals.keys()), None)
+    notices = tuple(f"it waits for {waiting[arn]}, which is held" for arn in sorted(named))
+    held = _held_from(change, stage)
+    return replace(held, notices=(*held.notices, *notices)) if notices else held
 
 
 def _first_held(change: Change) -> int | None:
@@ -239,19 +244,6 @@ def made_now(plan: Plan, result: ApplyResult, state: State) -> dict[str, str]:
     records = (change.record for change in plan.changes if change.address in done)
     ids = {owned.arn: owned.id for owned in state.objects.values()}
     return {record.arn: ids[record.arn] for record in records if record is not None and record.arn in ids}
-
-
-def first_naming(plan: Plan, made: Mapping[str, str]) -> tuple[str, Call] | None:
-    """Return address and call of the first to trust a role that was made in another account meanwhile."""
-    calls = ((change.address, operation) for change in plan.changes for operation in change.operations)
-    return next(
-        (
-            (address, operation.call)
-            for address, operation in calls
-            if any(known is None and arn in made for arn, known in operation.principals.items())
-        ),
-        None,
-    )
 
 
 def with_ids(plan: Plan, made: Mapping[str, str]) -> Plan:

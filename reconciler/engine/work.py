@@ -13,7 +13,6 @@ from reconciler.config import AccountConfig
 from reconciler.diff import coming
 from reconciler.engine.fleet import (
     after_others,
-    first_naming,
     held_after,
     made_in,
     made_now,
@@ -26,6 +25,7 @@ from reconciler.engine.fleet import (
     working_order,
 )
 from reconciler.engine.live import by_address, names, policies_matter, with_aws_policies, with_what_is_missing
+from reconciler.engine.patience import patiently
 from reconciler.engine.refusals import another_state, no_such_target, raise_errors, warnings
 from reconciler.engine.runs import AccountApply, AccountCompact, AccountPlan
 from reconciler.engine.settings import Choices, Progress, Settings, remembered_settings, store_of, within
@@ -47,9 +47,6 @@ from reconciler.world import Ignore, World
 if TYPE_CHECKING:
     from reconciler.apply import ApplyResult
     from reconciler.drift import DriftReport
-
-SPREADING_SECONDS = 15.0
-"""How long a role just made in one account is given to be known in another before it is named there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -431,14 +428,14 @@ class Work:
         comings = {account: coming(world) for account, world in worlds.items()} if len(worlds) > 1 else {}
         plans: dict[str, Plan] = {}
         made: dict[str, str | None] = {}
-        waiting: set[str] = set()
+        waiting: dict[str, str] = {}
         for account in planning_order(worlds, comings):
             later = {arn: other for other, arns in comings.items() if other not in plans for arn in arns}
             plan = self._plan(readings[account], after_others(worlds[account], made))
             plans[account] = pointed_on(held_after(plan, waiting) if waiting else plan, later)
-            for arn, operation in made_in(plans[account]).items():
-                made[arn] = comings[account].get(arn) if comings else None
-                waiting |= {arn} if operation.held else set()
+            for arn, operation in made_in(plans[account]).items() if comings else ():
+                made[arn] = comings[account].get(arn)
+                waiting |= {arn: f"role/{operation.params['RoleName']} of account {account}"} if operation.held else {}
         unread = {id_: self._why_unread(id_) for id_ in sorted(self._all_accounts) if id_ not in readings}
         named = {account: naming_the_bereft(plan, worlds, plans, unread) for account, plan in plans.items()}
         return [self._planned_account(one, named.get(one.id)) for one in self.accounts]
@@ -502,16 +499,16 @@ class Work:
             settle=how.settle,
             settings=remembered_settings(settings),
         )
-        if (naming := first_naming(plan, made)) is not None:
-            means.watch.waiting(*naming, SPREADING_SECONDS, "what another account has just made is not known here yet")
-            means.wait(SPREADING_SECONDS)
-        return apply.apply(
-            with_ids(plan, made),
-            state=reading.observed,
-            index=with_the_new(self.index(readings), made),
-            means=means,
-            live=None if self._saved is None else by_address(reading.snapshot),
-        )
+        index = with_the_new(self.index(readings), made)
+        live = None if self._saved is None else by_address(reading.snapshot)
+        begun: list[Plan] = []
+
+        def carry_out(part: Plan) -> ApplyResult:
+            state = self.store.read(plan.account) if begun else reading.observed
+            begun.append(part)
+            return apply.apply(part, state=state, index=index, means=means, live=live)
+
+        return patiently(carry_out, with_ids(plan, made), made=made, means=means)
 
     def calls(self, reading: Reading) -> dict[str, int]:
         """Return the requests answered for an account; that of finding out who is asking counts once for all."""

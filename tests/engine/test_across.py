@@ -196,6 +196,8 @@ def test_a_role_recreated_here_is_trusted_anew_in_all_accounts_by_the_same_apply
     note = str(the_change(run, OTHER, "role/relay").differences[0].note)
     assert old in note
     assert "made anew first" in note
+    waits = f"it waits for role/runner of account {THIRD}, which is held"
+    assert the_change(run, OTHER, "role/relay").notices == (waits,)
     chained.box.reset_calls()
     bare = chained.apply_run(review=False)
     assert [one.result.summary.held for one in bare.accounts if one.result] == [1, 1, 1]
@@ -298,12 +300,35 @@ def test_where_making_fails_only_whoever_trusts_it_fails_with_it_and_the_next_ap
     chained.settle()
 
 
-def test_a_role_just_made_is_given_time_to_be_known_in_other_accounts(chained: Fleet) -> None:
-    chained.accounts[THIRD].delete_role("runner")
-    chained.box.faults.propagation(principals=10)
-    assert complete(chained.apply_run())
-    assert [wait[3] for wait in chained.heard.waits] == ["what another account has just made is not known here yet"] * 2
-    chained.at_rest()
+@pytest.mark.parametrize("session", [False, True])
+def test_a_role_just_made_is_waited_for_until_it_is_known_in_other_accounts(fleet: Fleet, session: bool) -> None:  # noqa: FBT001
+    who = f"arn:aws:sts::{THIRD}:assumed-role/runner/nightly" if session else arn("runner", THIRD)
+    fleet.declare("runner", THIRD)
+    deployer = f"statement: {{Effect: Allow, Principal: {{AWS: '{who}'}}, Action: 'sts:AssumeRole'}}"
+    fleet.write("deployer.yaml", f"kind: Role\nname: deployer\naccount: '{OWN}'\ntrust: [{{{deployer}}}]\n")
+    fleet.declare("beside", OWN)
+    fleet.box.faults.propagation(principals=10)
+    done = fleet.apply_run()
+    assert complete(done)
+    assert [one.result.summary.added for one in done.accounts if one.result] == [2, 0, 1]
+    if not session:
+        assert {wait[:2] for wait in fleet.heard.waits} == {("role/deployer", "CreateRole")}
+    fleet.at_rest()
+
+
+def test_a_role_that_never_becomes_known_in_another_account_is_given_up(fleet: Fleet) -> None:
+    fleet.declare("runner", THIRD)
+    fleet.declare("deployer", OWN, arn("runner", THIRD))
+    fleet.box.faults.propagation(principals=1000)
+    started = fleet.box.clock()
+    own, _, third = fleet.apply_run().accounts
+    assert own.result is not None
+    assert third.result is not None
+    assert [entry[2] for entry in told(own.result)] == ["failed"]
+    assert third.result.is_complete
+    assert (fleet.box.clock() - started).total_seconds() < 60 + 150
+    fleet.box.faults.clear()
+    fleet.settle()
 
 
 # Who is told before somebody goes

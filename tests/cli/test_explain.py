@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -24,12 +26,54 @@ def test_every_code_has_a_story_with_its_title_and_what_to_do(code: Code) -> Non
     assert story.count("```") % 2 == 0
 
 
+def part(story: str, heading: str) -> str:
+    """What stands below a heading, up to the next one; empty where there is no such heading."""
+    return story.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
 @pytest.mark.parametrize("code", [code for code in Code if code.value.startswith("RP")])
-def test_whatever_concerns_trust_tells_how_iam_behaves(code: Code) -> None:
+def test_whatever_concerns_trust_has_a_story_an_example_how_iam_behaves_and_its_source(code: Code) -> None:
     story = story_of(code)
 
-    assert "\n## The story\n" in story
-    assert "\n## How IAM behaves\n" in story
+    assert len(part(story, "The story").split()) > 20
+    assert part(story, "Example").count("```") == 2
+    assert re.search("IAM\\s+User\\s+Guide|re:Post|IAM\\s+API\\s+reference", part(story, "How IAM behaves"))
+
+
+@pytest.mark.parametrize("code", [Code.RP201, Code.RP202, Code.RP204, Code.RP206, Code.RP221])
+def test_surviving_recreation_is_offered_with_what_it_costs(code: Code) -> None:
+    advice = " ".join(part(story_of(code), "What to do").split())
+
+    assert "`survives_recreation: true`" in advice
+    assert "It costs two things: any later holder of the name is trusted" in advice
+    assert "needs a policy of its own that allows `sts:AssumeRole`" in advice
+
+
+FOUND_BY_VALIDATE = [
+    code
+    for code in Code
+    if "RM103" <= code <= "RM116" or code in {"RP205", "RP209", "RP211", "RP212", "RP213", "RP214"}
+]
+USUAL = {"kind": "Role", "name": "example", "trust": "[{account: '123456789012'}]"}
+
+
+def whole(code: Code) -> str:
+    """The example of a story as a manifest: what it leaves out, and is not about, is added."""
+    example = part(story_of(code), "Example").partition("```yaml\n")[2].partition("```")[0]
+    if code is Code.RM108 or "ManagedPolicy" in example:
+        return example
+    absent = [key for key in USUAL if not re.search(f"^ ?{key}(_policy)?:", example, re.MULTILINE)]
+    return "".join(f"{key}: {USUAL[key]}\n" for key in absent) + example
+
+
+@pytest.mark.parametrize("code", FOUND_BY_VALIDATE)
+def test_the_example_of_what_validate_finds_is_found_by_validate(code: Code, run: Run, folder: Path) -> None:
+    (folder / "manifests").mkdir()
+    (folder / "manifests" / "example.yaml").write_text(whole(code))
+
+    found = run("validate", "--format", "json").json["diagnostics"]
+
+    assert {each["code"] for each in found} == {code.value}
 
 
 def test_there_is_no_story_without_a_code() -> None:

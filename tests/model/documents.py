@@ -7,7 +7,7 @@ engine compares documents, every request that the vocabulary can tell apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import product
+from itertools import combinations, product
 from random import Random
 from typing import Any, TypeAlias
 
@@ -94,14 +94,24 @@ VERSIONS = ["2012-10-17", "2012-10-17", "2008-10-17"]
 
 
 def some(values: list[Any], most: int = 3) -> st.SearchStrategy[list[Any]]:
-    return st.lists(st.sampled_from(values), min_size=1, max_size=most, unique_by=str)
+    return st.sampled_from(_choices(values, most))  # one choice of Hypothesis's: each is dear
+
+
+def _choices(values: list[Any], most: int) -> list[list[Any]]:
+    return [list(found) for size in range(1, most + 1) for found in combinations(values, size)]
+
+
+ONE_CONDITION: list[tuple[str, str, list[Any]]] = [
+    (operator, key, chosen) for operator, key, values in CONDITIONS for chosen in _choices(values, 3)
+]
 
 
 @st.composite
 def condition_blocks(draw: st.DrawFn) -> Json:
     block: Json = {}
-    for operator, key, values in draw(st.lists(st.sampled_from(CONDITIONS), max_size=2)):
-        block.setdefault(operator, {})[key] = draw(some(values))
+    for _ in range(draw(st.integers(0, 2))):
+        operator, key, values = draw(st.sampled_from(ONE_CONDITION))
+        block.setdefault(operator, {})[key] = values
     return block
 
 

@@ -31,11 +31,11 @@ _PAGE: Final = 1000
 
 
 class S3Error(Exception):
-    """A refusal of S3."""
+    """A refusal of S3; `details` are further elements of it."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.details = status, code, message, details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +131,15 @@ def refusal(call: S3Call, error: IamError) -> Reply:
 
 
 def _error(call: S3Call, error: S3Error) -> Reply:
-    ids = f"<RequestId>{call.request_id}</RequestId><HostId>{call.host_id}</HostId>"
-    body = f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>{ids}</Error>"
-    return _xml(body, status=error.status)
+    parts = {
+        "Code": error.code,
+        "Message": error.message,
+        **error.details,
+        "RequestId": call.request_id,
+        "HostId": call.host_id,
+    }
+    body = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in parts.items())
+    return _xml(f"<Error>{body}</Error>", status=error.status)
 
 
 def finished(reply: Reply, call: S3Call, *, date: str) -> Reply:
@@ -270,9 +276,10 @@ def _listed(key: str, stored: StoredObject) -> str:
 
 def _put_object(buckets: Buckets, call: S3Call) -> Reply:
     bucket, headers = buckets.bucket(call), call.request.headers
+    _check_conditions(headers)
     before = bucket.get(call.key)
-    if headers.get("if-none-match") == "*" and before is not None:
-        raise _precondition_failed()
+    if "if-none-match" in headers and before is not None:
+        raise _precondition_failed("If-None-Match")
     _check_match(before, headers)
     body = _payload(call.request)
     etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
@@ -283,6 +290,26 @@ def _put_object(buckets: Buckets, call: S3Call) -> Reply:
     return Reply(status=200, body=b"", headers={"ETag": etag})
 
 
+def _check_conditions(headers: Mapping[str, str]) -> None:
+    """A write may depend on an ETag or on there being nothing: not on both, nor on something of whatever ETag."""
+    match headers.get("if-match"), headers.get("if-none-match"):
+        case str(), str():
+            raise _unheard_of("If-Match,If-None-Match", "Multiple conditional request headers present in the request")
+        case "*", None:
+            raise _unheard_of("If-Match", "We don't accept the provided value of If-Match header for this API")
+        case None, str(value) if value != "*":
+            raise _unheard_of(
+                "If-None-Match", "We don't accept the provided value of If-None-Match header for this API"
+            )
+        case _:
+            pass
+
+
+def _unheard_of(header: str, why: str) -> S3Error:
+    text = "A header you provided implies functionality that is not implemented"
+    return S3Error(501, "NotImplemented", text, Header=header, additionalMessage=why)
+
+
 def _check_match(before: StoredObject | None, headers: Mapping[str, str]) -> None:
     wanted = headers.get("if-match")
     if wanted is None:
@@ -290,11 +317,12 @@ def _check_match(before: StoredObject | None, headers: Mapping[str, str]) -> Non
     if before is None:
         raise S3Error(404, "NoSuchKey", "The specified key does not exist.")
     if wanted.strip('"') not in ("*", before.etag.strip('"')):
-        raise _precondition_failed()
+        raise _precondition_failed("If-Match")
 
 
-def _precondition_failed() -> S3Error:
-    return S3Error(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+def _precondition_failed(condition: str) -> S3Error:
+    text = "At least one of the pre-conditions you specified did not hold"
+    return S3Error(412, "PreconditionFailed", text, Condition=condition)
 
 
 def _get_object(buckets: Buckets, call: S3Call) -> Reply:
@@ -320,10 +348,8 @@ def _object_headers(stored: StoredObject) -> dict[str, str]:
 
 def _delete_object(buckets: Buckets, call: S3Call) -> Reply:
     bucket = buckets.bucket(call)
-    before = bucket.get(call.key)
-    if before is not None:
-        _check_match(before, call.request.headers)
-        del bucket[call.key]
+    _check_match(bucket.get(call.key), call.request.headers)
+    bucket.pop(call.key, None)
     return Reply(status=204, body=b"")
 
 

@@ -55,6 +55,33 @@ def test_an_object_is_replaced_only_as_it_was_read(s3: S3Client) -> None:
     assert refused(s3.put_object, Bucket="state-bucket", Key=KEY, Body=b"x", IfMatch=second).code == "NoSuchKey"
 
 
+@fact(
+    "A conditional delete of what does not exist is rejected: Not Found; without a condition it is fine",
+    source="Amazon S3 User Guide, conditional-deletes",
+)
+def test_a_delete_that_wants_something_to_be_there_needs_it_there(s3: S3Client) -> None:
+    for wanted in ("*", '"0123456789abcdef0123456789abcdef"'):
+        refusal = refused(s3.delete_object, Bucket="state-bucket", Key=KEY, IfMatch=wanted)
+        assert (refusal.code, refusal.status) == ("NoSuchKey", 404)
+    s3.delete_object(Bucket="state-bucket", Key=KEY)
+    s3.put_object(Bucket="state-bucket", Key=KEY, Body=b"one")
+    s3.delete_object(Bucket="state-bucket", Key=KEY, IfMatch="*")
+    assert refused(s3.get_object, Bucket="state-bucket", Key=KEY).code == "NoSuchKey"
+
+
+@fact(
+    "A write takes one condition: If-Match with an ETag, or If-None-Match: *",
+    source="LocalStack, tests of S3 that were run against AWS",
+    level="observed",
+)
+@pytest.mark.parametrize("conditions", [{"IfMatch": "x", "IfNoneMatch": "*"}, {"IfMatch": "*"}, {"IfNoneMatch": "x"}])
+def test_a_write_under_a_condition_that_s3_does_not_know_is_refused(s3: S3Client, conditions: Any) -> None:
+    refusal = refused(s3.put_object, Bucket="state-bucket", Key=KEY, Body=b"x", **conditions)
+    assert (refusal.code, refusal.status) == ("NotImplemented", 501)
+    assert refusal.message == "A header you provided implies functionality that is not implemented"
+    assert refused(s3.get_object, Bucket="state-bucket", Key=KEY).code == "NoSuchKey"
+
+
 def test_a_large_body_and_its_headers_come_back(s3: S3Client) -> None:
     body = bytes(range(256)) * 5_000
     s3.put_object(Bucket="state-bucket", Key=KEY, Body=body, ContentType="application/json", Metadata={"serial": "7"})

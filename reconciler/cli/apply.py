@@ -12,7 +12,7 @@ from reconciler.cli.choices import choice_options, choices_of
 from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
-from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, title_of
 from reconciler.cli.terminal import Terminal
@@ -47,14 +47,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Write to so many objects at a time.  [default: 4]",
 )
-@click.option(
-    "--lock-timeout",
-    cls=Option,
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="How long to wait for another run's lock.  [default: 0]",
-)
+@lock_timeout_option(0)
 @click.option(
     "--settle",
     cls=Option,

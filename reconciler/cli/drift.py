@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.group import Command, Option
-from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, title_of
 from reconciler.cli.terminal import Terminal
@@ -36,14 +36,7 @@ if TYPE_CHECKING:
     help="Look up whose the dead IDs were, who deleted them and who recreated them.",
 )
 @click.option("--no-record", cls=Option, is_flag=True, help="Do not note who is alive; nothing is written.")
-@click.option(
-    "--lock-timeout",
-    cls=Option,
-    type=click.FloatRange(min=0),
-    default=60.0,
-    metavar="SECONDS",
-    help="How long to wait for another run's lock.  [default: 60]",
-)
+@lock_timeout_option(60)
 @format_option("text", "json")
 @common_options
 @click.pass_obj

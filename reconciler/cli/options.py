@@ -162,3 +162,15 @@ def format_option(*formats: str) -> Callable[[F], F]:
         default=formats[0],
         help=f"The form of the result, on standard output.  [default: {formats[0]}]",
     )
+
+
+def lock_timeout_option(seconds: float) -> Callable[[F], F]:
+    """Return the option `--lock-timeout`, with how many seconds a command waits where nothing is said."""
+    return click.option(
+        "--lock-timeout",
+        cls=Option,
+        type=click.FloatRange(min=0),
+        default=float(seconds),
+        metavar="SECONDS",
+        help=f"How long to wait for another run's lock.  [default: {seconds:g}]",
+    )

@@ -12,7 +12,7 @@ import click
 from reconciler.cli.clock import utc_now
 from reconciler.cli.errors import did_you_mean
 from reconciler.cli.group import Command, Option
-from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
@@ -109,14 +109,7 @@ def forget_(terminal: Terminal, /, *, address: str, common: Common) -> int:
     short_help="Drop the dead IDs that nothing shows any more",
     examples=["reconciler state compact # forget the dead IDs that no live document shows any more"],
 )
-@click.option(
-    "--lock-timeout",
-    cls=Option,
-    type=click.FloatRange(min=0),
-    default=0.0,
-    metavar="SECONDS",
-    help="How long to wait for another run's lock.  [default: 0]",
-)
+@lock_timeout_option(0)
 @common_options
 @click.pass_obj
 def compact_(terminal: Terminal, /, *, lock_timeout: float, common: Common) -> int:

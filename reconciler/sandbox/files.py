@@ -2,9 +2,9 @@
 
 Both are one shape, so that anybody can rehearse a change on a copy of a real account: the four lists that the
 call gives. The sandbox adds what the call leaves out (a role's description and session duration, tags of
-policies, providers, quotas). A trust policy in a printed account names living principals by ARN; loading
-looks them up among what is loaded, keeps a bare ID as dead as it is, and keeps the ARN of a principal in an
-account that the sandbox does not have.
+policies, providers, quotas), and what surrounds it: access keys, buckets, events (`keepsakes`). A trust policy in
+a printed account names living principals by ARN; loading looks them up among what is loaded, keeps a bare ID as
+dead as it is, and keeps the ARN of a principal in an account that the sandbox does not have.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
-from reconciler.sandbox import principals, views, wire
+from reconciler.sandbox import keepsakes, principals, views, wire
+from reconciler.sandbox.callers import Credentials
+from reconciler.sandbox.cloudtrail import Trail
 from reconciler.sandbox.entities import (
     Document,
     Group,
@@ -30,7 +33,9 @@ from reconciler.sandbox.entities import (
     User,
 )
 from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.events import Event
 from reconciler.sandbox.quotas import size
+from reconciler.sandbox.s3 import Buckets
 from reconciler.sandbox.tables import Table, Tables
 from reconciler.sandbox.world import AccountState, World
 
@@ -51,12 +56,17 @@ class AccountFileError(Exception):
 # --- saving ------------------------------------------------------------------------------------
 
 
-def save(world: World) -> dict[str, Any]:
-    """Every account of the world."""
-    return {
-        "format": FORMAT,
-        "accounts": {name: save_account(state) for name, state in world.accounts.items()},
-    }
+def save(world: World, *, buckets: Buckets | None = None, trail: Trail | None = None) -> dict[str, Any]:
+    """Every account of the world, with its users' access keys; buckets and events where they are given."""
+    accounts = {name: _saved_whole(world, state, trail) for name, state in world.accounts.items()}
+    shelves = {} if buckets is None else {"buckets": keepsakes.save_buckets(buckets)}
+    return {"format": FORMAT, "accounts": accounts, **shelves}
+
+
+def _saved_whole(world: World, state: AccountState, trail: Trail | None) -> dict[str, Any]:
+    keys = {"AccessKeys": keepsakes.save_keys(world, state.account_id)}
+    events = {} if trail is None else {"Events": keepsakes.save_events(trail, state.account_id)}
+    return save_account(state) | keys | events
 
 
 def save_account(account: AccountState) -> dict[str, Any]:
@@ -136,26 +146,56 @@ def _saved_saml(provider: SamlProvider) -> views.View:
 # --- loading -----------------------------------------------------------------------------------
 
 
-def load(world: World, raw: object) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    """An account of a file, before it is put anywhere; None for what the file does not speak of."""
+
+    state: AccountState
+    keys: list[Credentials] | None
+    events: list[Event] | None
+
+
+def load(world: World, raw: object, *, buckets: Buckets | None = None, trail: Trail | None = None) -> list[str]:
     """Put the accounts of a file into the world, in place of those that it had; gives their IDs.
 
-    AccountFileError when it is neither kind of file; the world is then as it was.
+    Its buckets go into `buckets` and its events into `trail`, where they are given, likewise.
+    AccountFileError when it is neither kind of file; everything is then as it was.
     """
     if not isinstance(raw, Mapping):
         raise AccountFileError("an account file is a JSON object")
     accounts = _accounts_of(raw)
     try:
-        states = [_load_account(world, account_id, content) for account_id, content in accounts.items()]
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, IamError) as error:
+        loaded = [_read(world, account_id, content) for account_id, content in accounts.items()]
+        keepsakes.check_free(world, {one.state.account_id: one.keys for one in loaded if one.keys is not None})
+        shelves = keepsakes.read_buckets(raw.get("buckets", {}))
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, IamError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise AccountFileError(f"this is not an account: {what}") from error
     # The dead are named in trust policies only, and their IDs are not for others either.
     world.ids.taken.update(_UNIQUE_ID.findall(json.dumps(raw, default=str)))
-    for state in states:
-        world.install(state)
-    for state in states:
-        _bind_trust(world, state)
-    return [state.account_id for state in states]
+    for account in loaded:
+        _put(world, account, trail)
+    for account in loaded:
+        _bind_trust(world, account.state)
+    if buckets is not None:
+        keepsakes.put_buckets(buckets, shelves)
+    return list(accounts)
+
+
+def _read(world: World, account_id: str, raw: Raw) -> _Loaded:
+    state = _load_account(world, account_id, raw)
+    users = [user.user_id for user in state.tables.users]
+    keys = keepsakes.read_keys(_items(raw, "AccessKeys"), account_id, users) if "AccessKeys" in raw else None
+    events = keepsakes.read_events(_items(raw, "Events"), account_id) if "Events" in raw else None
+    return _Loaded(state=state, keys=keys, events=events)
+
+
+def _put(world: World, account: _Loaded, trail: Trail | None) -> None:
+    world.install(account.state)
+    if account.keys is not None:
+        keepsakes.put_keys(world, account.state.account_id, account.keys)
+    if account.events is not None and trail is not None:
+        keepsakes.put_events(trail, account.state.account_id, account.events)
 
 
 def _accounts_of(raw: Raw) -> dict[str, Raw]:

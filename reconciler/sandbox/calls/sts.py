@@ -166,7 +166,7 @@ def issue(world: World, caller: Caller, *, seconds: int | None = None, mfa: bool
     key = world.ids.new("ASIA" if temporary else "AKIA", caller.account_id)
     issued = Credentials(
         access_key_id=key,
-        secret_access_key=f"secret-of-{key}",
+        secret_access_key=secret_of(key),
         session_token=f"token-of-{key}" if temporary else None,
         caller=caller,
         expires=world.clock() + timedelta(seconds=seconds) if seconds is not None else None,
@@ -174,6 +174,11 @@ def issue(world: World, caller: Caller, *, seconds: int | None = None, mfa: bool
     )
     world.credentials[key] = issued
     return issued
+
+
+def secret_of(access_key_id: str) -> str:
+    """The secret of a key. No signature is checked, so it can be made from the key's ID and kept by nobody."""
+    return f"secret-of-{access_key_id}"
 
 
 def _get_session_token(call: Call) -> Result:

@@ -15,10 +15,12 @@ from reconciler.cloudtrail import Resolved, Trace
 from reconciler.compare import Moved, compare
 from reconciler.diff import Decision, blocker_of, decide
 from reconciler.effects import WIDENING, path_effect
+from reconciler.model.arn import parse_arn
 from reconciler.model.change import Reason
 from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
 from reconciler.model.form import digest_at, paths_of
+from reconciler.model.policy import PolicyDocument, PrincipalInPlace
 from reconciler.model.principal import Principal, Standing, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
@@ -155,16 +157,17 @@ def _traced(found: Finding, resolved: Resolved) -> Finding:
 def with_hearsay(report: DriftReport, others: Sequence[State]) -> DriftReport:
     """Return the report with what the states of accounts that were not read say of who has a dead principal's name."""
     holders = {
-        entry.arn: f"{id_} had that name when account {state.account} was last looked at, {state.seen_at}"
+        entry.arn: (id_, f"account {state.account} was last looked at, {state.seen_at}")
         for state in others
         for id_, entry in state.ledger.items()
         if entry.last_alive is None
     }
 
     def heard(found: Finding) -> Finding:
-        said = holders.get(found.last_known_arn or "")
-        is_open = found.standing is Standing.DELETED and said is not None
-        return replace(found, message=f"{found.message} By its state {said}.") if is_open else found
+        id_, when = holders.get(found.last_known_arn or "", (found.principal_id, ""))
+        if found.standing is not Standing.DELETED or id_ == found.principal_id:
+            return found
+        return replace(found, message=f"{found.message} By its state {id_} had that name when {when}.")
 
     return replace(report, findings=tuple(map(heard, report.findings)))
 
@@ -211,7 +214,7 @@ def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: Wo
         address=role.address,
         managed=managed,
         message=f"{_consequence(dead, role)} {explain(dead, world.index)}.",
-        help=_remedy(dead, role, managed=managed) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
+        help=_remedy(dead, role, world, managed=managed) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
         arn=role.arn,
         place=declaration.place_of("trust") if declaration else None,
         path="trust",
@@ -247,7 +250,7 @@ def _consequence(dead: DeadId, role: Role) -> str:
     return f"{who} can no longer assume {role.address}."
 
 
-def _remedy(dead: DeadId, role: Role, *, managed: bool) -> str:
+def _remedy(dead: DeadId, role: Role, world: World, *, managed: bool) -> str:
     if role.is_reserved:
         return "Only AWS can change this role."
     if not managed:
@@ -258,6 +261,11 @@ def _remedy(dead: DeadId, role: Role, *, managed: bool) -> str:
         case Standing.RECREATED | Standing.INFERRED:
             return (
                 f"Look at `reconciler plan`, then `reconciler apply --auto-approve --approve re_trust:{role.address}`."
+            )
+        case Standing.DELETED if (arn := parse_arn(dead.arn or "")) is not None and not world.index.reaches(arn):
+            return (
+                f"Find out in account {arn.account} whether it was made again: then `reconciler apply --auto-approve"
+                f" --approve re_trust:{role.address}` trusts it again. If not, take it out of the manifest, and apply."
             )
         case _:
             return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
@@ -382,7 +390,10 @@ def _changed(case: Case, world: World) -> Iterator[Finding]:
 
 def _renamed(case: Case, found: Moved, world: World) -> Iterator[Finding]:
     """Yield a note for each principal that is trusted still, under another name than the declared one."""
+    assert case.declaration is not None  # noqa: S101  only what is declared is compared
     for arn, now in (found.trust.renamed if found.trust else {}).items():
+        unique = world.index.id_by_arn.get(now)
+        place = _first_place(now, found.live, world)
         yield replace(
             _finding(
                 case,
@@ -392,11 +403,23 @@ def _renamed(case: Case, found: Moved, world: World) -> Iterator[Finding]:
                 message=f"{arn} was renamed; {case.address} names it as {now} in its trust, as IAM followed.",
                 remedy=f"Write {now} in the manifest.",
                 path="trust",
-                current_id=world.index.id_by_arn.get(now),
+                place=case.declaration.place_of("trust"),
+                current_id=unique,
             ),
             standing=Standing.RENAMED,
+            principal_id=unique,
             last_known_arn=now,
+            effect=place.effect if place else None,
+            location=place.location if place else None,
         )
+
+
+def _first_place(arn: str, trust: PolicyDocument, world: World) -> PrincipalInPlace | None:
+    """Return where a trust names a user or role first."""
+    for place in trust.settled.principals():
+        if str(world.index.entity_of(parse_principal(place.key, world.index.resolve(place.value)))) == arn:
+            return place
+    return None
 
 
 def _differing(case: Case, world: World) -> Iterator[Finding]:

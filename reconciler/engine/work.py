@@ -310,8 +310,10 @@ class Work:
         """Return who lives in any of the accounts, and who is remembered, of accounts that are not read too."""
         if self._index is None:
             ledger: dict[str, Remembered] = ledger_of(self._others or ())
-            for reading in readings.values():
-                ledger.update(reading.observed.ledger)
+            for account, reading in readings.items():
+                known = reading.observed.ledger
+                own = {id_: entry for id_, entry in known.items() if id_ not in ledger or f"::{account}:" in entry.arn}
+                ledger.update(own)  # of an ID in several, that of its own account has the word
             self._index = index_of([reading.snapshot for reading in readings.values()], ledger)
         return self._index
 

@@ -72,7 +72,7 @@ def identity_case(random: Random) -> Case:
     """A user or a session of the account asks for something; one to three kinds of policies have a say."""
     action, resource = random.choice(ASKED)
     caller = random.choice((ALICE, RUNNER))
-    write = Author(random, action, resource)
+    write = Author(random, action, resource, keys_for(action))
     return Case(
         caller=caller,
         actions=[action],
@@ -87,7 +87,7 @@ def identity_case(random: Random) -> Case:
 def condition_case(random: Random) -> Case:
     """A statement that covers the request but for its one condition: an Allow, or a Deny beside an Allow."""
     action, resource = random.choice(ASKED)
-    write = Author(random, action, resource)
+    write = Author(random, action, resource, keys_for(action))
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     effect = random.choice(("Allow", "Deny"))
     conditional = {**everything, "Effect": effect, "Condition": write.condition()}
@@ -113,7 +113,7 @@ def assuming_case(random: Random) -> Case:
         actions.append("sts:SetSourceIdentity")
     if len(actions) > 1:
         context = {name: value for name, value in context.items() if name not in _ONLY_WHEN_ASSUMING}
-    write = Author(random, caller.call, TARGET)
+    write = Author(random, caller.call, TARGET, keys_for(caller.call))
     own, session = bool(caller.account), caller in (RUNNER, VISITOR)
     return Case(
         caller=caller,
@@ -122,7 +122,7 @@ def assuming_case(random: Random) -> Case:
         policies=[write.identity_policy()] if own and random.random() < 0.8 else [],
         boundary=write.identity_policy() if own and random.random() < 0.3 else None,
         session_policy=write.identity_policy() if session and random.random() < 0.3 else None,
-        trust=write.trust_policy(caller),
+        trust=write.trust_policy(_PRINCIPALS[caller], _OTHERS),
         context=context | {"aws:ResourceAccount": OWN},
     )
 
@@ -137,10 +137,18 @@ def _said(random: Random, action: str) -> Context:
     return said
 
 
+_ACTIONS_OF_TRUST: Final = (
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+    "STS:ASSUMEROLE",
+    "sts:TagSession",
+    "sts:SetSourceIdentity",
+)
 # Whether TagSession and SetSourceIdentity are shown what only AssumeRole knows is not documented.
 _ONLY_WHEN_ASSUMING: Final = frozenset(key.name for key in KEYS if key.only)
 
-_PRINCIPALS: Final[dict[Caller, tuple[Document | str, ...]]] = {
+_PRINCIPALS: Final[dict[Caller, tuple[Document, ...]]] = {
     ALICE: ({"AWS": ALICE.arn}, {"AWS": [DEAD, ALICE.arn]}, {"AWS": OWN}),
     BOB: ({"AWS": BOB.arn}, {"AWS": f"arn:aws:iam::{OTHER}:root"}, {"AWS": OTHER}),
     RUNNER: (
@@ -154,8 +162,7 @@ _PRINCIPALS: Final[dict[Caller, tuple[Document | str, ...]]] = {
     GITHUB: ({"Federated": GITHUB.arn},),
     CORP: ({"Federated": CORP.arn},),
 }
-_OTHERS: Final = (
-    "*",
+_OTHERS: Final[tuple[Document, ...]] = (
     {"AWS": "*"},
     {"AWS": DEAD},
     {"AWS": [ALICE.arn, RUNNER_ROLE]},
@@ -172,14 +179,16 @@ class Author:
     random: Random
     action: str
     resource: str
+    keys: Sequence[Key]
+    variables: bool = True
 
     def identity_policy(self) -> Document:
         """One to three statements, in either Version, or none that says one."""
-        return self.document([self._statement() for _ in range(self.random.choice((1, 1, 2, 3)))])
+        return self.document([self.statement() for _ in range(self.random.choice((1, 1, 2, 3)))])
 
-    def trust_policy(self, caller: Caller) -> Document:
-        """Statements that name the caller, more often than not."""
-        return self.document([self._trust(caller) for _ in range(self.random.choice((1, 1, 2, 3)))])
+    def trust_policy(self, meant: Sequence[Document], others: Sequence[Document]) -> Document:
+        """Statements that name the caller in one of the ways ``meant``, more often than not."""
+        return self.document([self._trust(meant, others) for _ in range(self.random.choice((1, 1, 2, 3)))])
 
     def document(self, statements: list[Document]) -> Document:
         """A document of these statements; one alone may stand without its list."""
@@ -189,17 +198,18 @@ class Author:
 
     def condition(self) -> Document:
         """One operator with one key."""
-        key = self.random.choice(keys_for(self.action))
+        key = self.random.choice(self.keys)
         if self.random.random() < 0.1:
             return {"Null": {key.name: self.random.choice(("true", "false"))}}
         return {self._operator(key): {self._spelled(key.name): self._compared(key)}}
 
-    def _statement(self) -> Document:
+    def statement(self) -> Document:
+        """A statement of an identity policy."""
         return self._effect() | self._actions() | self._resources() | self._conditions()
 
-    def _trust(self, caller: Caller) -> Document:
-        principal = self.random.choice(_PRINCIPALS[caller] if self.random.random() < 0.75 else _OTHERS)
-        return self._effect() | {"Principal": principal} | self._actions() | self._conditions()
+    def _trust(self, meant: Sequence[Document], others: Sequence[Document]) -> Document:
+        principal = self.random.choice(meant if self.random.random() < 0.75 else others)
+        return self._effect() | {"Principal": principal} | self._trust_actions() | self._conditions()
 
     def _effect(self) -> Document:
         return {"Effect": "Deny" if self.random.random() < 0.2 else "Allow"}
@@ -217,12 +227,22 @@ class Author:
         far = (f"{service}:{name}s", f"{service}:?{name}", "ec2:*", f"{service}:Describe*")
         return self._either("Action", near, far)
 
+    def _trust_actions(self) -> Document:
+        """Mostly what the call needs; of STS and in full, for IAM takes no others in a trust policy."""
+        if self.random.random() < 0.1:
+            return {"NotAction": self.random.choice(_ACTIONS_OF_TRUST)}
+        extras = [action for action in _ACTIONS_OF_TRUST[-2:] if self.random.random() < 0.7]
+        call = self.action if self.random.random() < 0.85 else self.random.choice(_ACTIONS_OF_TRUST)
+        return {"Action": [call, *extras] if extras else call}
+
     def _resources(self) -> Document:
         if self.resource == "*":
             return self._either("Resource", ("*",), ("arn:aws:s3:::*log*",))
         head, slash, tail = self.resource.rpartition("/" if "/" in self.resource else ":")
         near = ("*", self.resource, f"{self.resource[:-2]}*", f"{head}{slash}*{tail[2:]}", f"{head}{slash}?{tail[1:]}")
-        far = (f"{self.resource}/*", self.resource.upper(), f"{head}{slash}${{aws:username}}", "arn:aws:s3:::*log*")
+        far = [f"{self.resource}/*", f"{head}{slash}{tail.upper()}", "arn:aws:s3:::*log*"]
+        if self.variables:
+            far.append(f"{head}{slash}${{aws:username}}")
         return self._either("Resource", near, far)
 
     def _either(self, element: str, near: Sequence[str], far: Sequence[str]) -> Document:

@@ -10,15 +10,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from tests.opinions.emulators import Emulator, ministack
 from tests.opinions.simulator import Simulator
 
 INSTALLED = Path(__file__).parents[2] / ".venv" / "opinions"
 
 
-def unavailable(reason: str) -> None:
+def unavailable(reason: str) -> NoReturn:
     """Skip the test; or fail it, where the opinions are required."""
     if os.environ.get("SECOND_OPINIONS") == "required":
         pytest.fail(reason)
@@ -33,4 +35,14 @@ def simulator() -> Iterator[Simulator]:
     if not (INSTALLED / "node_modules").is_dir():
         unavailable("iam-simulate is not installed: make opinions")
     with Simulator(INSTALLED) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """ministack, listening on the loopback."""
+    python = INSTALLED / "python" / "bin" / "python"
+    if not python.exists():
+        unavailable("ministack is not installed: make opinions")
+    with ministack(python, tmp_path_factory.mktemp("ministack")) as running:
         yield running

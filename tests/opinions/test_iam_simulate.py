@@ -101,6 +101,13 @@ def trusts_more_closely_than_the_role(case: Case) -> bool:
     return case.caller.arn in trusted or '"*"' in trusted
 
 
+def denies_the_account_of_a_provider(case: Case) -> bool:
+    """And the caller comes from that provider."""
+    statements = listed(case.trust["Statement"]) if case.trust and not case.caller.account else []
+    denied = [statement["Principal"] for statement in statements if statement["Effect"] == "Deny"]
+    return ":" in case.caller.arn and OWN in json.dumps([principal.get("AWS", []) for principal in denied])
+
+
 KNOWN = (
     Known(
         "It fills in policy variables whatever the Version.",
@@ -131,6 +138,11 @@ KNOWN = (
         "It lets session policies limit what a trust policy gives to the session itself, or to everyone.",
         "access_policies#policies_session: what a resource-based policy gives to the session is not limited by them.",
         trusts_more_closely_than_the_role,
+    ),
+    Known(
+        "It counts whoever comes with a provider's word among the principals of the account that the provider is in.",
+        "reference_policies_elements_principal: an account means the identities that the account has authority over.",
+        denies_the_account_of_a_provider,
     ),
 )
 

@@ -183,3 +183,22 @@ KEYS: Final = (
 def keys_for(action: str) -> tuple[Key, ...]:
     """The keys that a request of this action may say, and conditions on it ask about."""
     return tuple(key for key in KEYS if key.only in (None, action))
+
+
+# What a request over the wire says by itself, from this machine, with long-term keys or those of AssumeRole.
+WIRE_KEYS: Final = (
+    Key("aws:username", Kind.STRING, ("alice-*", "al?ce-*", "bob", "ALICE-*")),
+    Key("aws:PrincipalTag/team", Kind.STRING, ("red", "Red", "blue", "r?d")),
+    Key("aws:PrincipalAccount", Kind.STRING, ("111122223333", "444455556666", "1111*")),
+    Key("aws:PrincipalType", Kind.STRING, ("User", "AssumedRole", "user")),
+    Key("aws:PrincipalArn", Kind.ARN, ("arn:aws:iam::111122223333:user/*", "arn:aws:iam::*:user/bob")),
+    Key("aws:ResourceTag/team", Kind.STRING, ("blue", "red", "bl*")),
+    Key("aws:RequestTag/stage", Kind.STRING, ("prod", "test", "p*")),
+    Key("aws:TagKeys", Kind.STRING, ("stage", "team", "t*"), several=True),
+    Key("aws:RequestedRegion", Kind.STRING, ("us-east-1", "eu-*", "us-*")),
+    Key("aws:MultiFactorAuthPresent", Kind.BOOLEAN, ("true", "false")),
+    Key("aws:MultiFactorAuthAge", Kind.NUMBER, ("3600",)),
+    Key("aws:CurrentTime", Kind.DATE, ("2000-01-01T00:00:00Z", "2100-01-01T00:00:00Z")),
+    Key("aws:SourceIp", Kind.ADDRESS, ("127.0.0.0/8", "10.0.0.0/8", "127.0.0.1")),
+)
+TRUST_KEYS: Final = (*WIRE_KEYS, *(Key("sts:ExternalId", Kind.STRING, ("open-sesame", "Open-Sesame", "open-*")),) * 3)

@@ -62,7 +62,7 @@ ci: export SECOND_OPINIONS := required
 ci: opinions test lint types imports cov ## What CI runs: the quick suite, the linters, then the long tests under coverage
 
 soak: $(STAMP) ## Every property with 100,000 examples; takes hours
-	HYPOTHESIS_PROFILE=soak $(PYTEST) -m hypothesis
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m hypothesis -o faulthandler_timeout=0
 
 bench: $(STAMP) ## Measure CPU seconds and memory beside a minimal program
 	$(BIN)/python -m tests.bench

@@ -12,6 +12,7 @@ from reconciler.model.policy import compact
 from reconciler.render.attributes import entry_difference, is_single, value_difference
 from reconciler.render.diagnostics import sentence
 from reconciler.render.escape import inert
+from reconciler.render.holds import Holds
 from reconciler.render.lines import Line, Span, Tone, inside, line, prose
 from reconciler.render.policy_words import policy_difference
 
@@ -56,14 +57,14 @@ _MARGIN = 2
 _INDENT = 6
 
 
-def change_lines(change: Change, *, partition: str, width: int, stages: bool = False) -> Iterator[Line]:
+def change_lines(change: Change, *, holds: Holds, partition: str, width: int, stages: bool = False) -> Iterator[Line]:
     """Yield one change: header, reason, differences, approvals and notices; calls by stage if asked."""
     symbol, tone = SYMBOLS[change.action]
     yield line(_MARGIN, Span(f"{symbol:<3} ", tone), Span(change.address, Tone.STRONG), f" {_verb(change)}")
     yield from prose(inert(change.message or REASONS[change.reason]), indent=_INDENT, width=width)
     for difference in _differences(change):
         yield from inside(_difference_lines(difference, change, partition, width - _INDENT), _INDENT)
-    yield from _approval_lines(change, width)
+    yield from _approval_lines(change, holds, width)
     for notice in change.notices:
         yield from prose(inert(sentence(notice)), indent=_INDENT, width=width, first=Span("! ", Tone.WARNING))
     if stages:
@@ -125,19 +126,14 @@ def _is_policy(difference: Difference) -> bool:
     return difference.path in {"trust", "policy"} or difference.path.startswith(INLINE)
 
 
-def release(change: Change) -> str:
-    """Return the options that release what is held of a change."""
-    waiting = {kind for operation in change.operations if operation.held for kind in operation.approvals}
-    kinds = [kind for kind in change.approvals if not waiting or kind in waiting]
-    return " ".join(f"--approve {kind}:{change.address}" for kind in kinds)
-
-
-def _approval_lines(change: Change, width: int) -> Iterator[Line]:
+def _approval_lines(change: Change, holds: Holds, width: int) -> Iterator[Line]:
     for approval in change.approvals:
         text = f"{approval}: {APPROVALS[approval]}"
         yield from prose(inert(text), indent=_INDENT, width=width, first=Span("? ", Tone.WARNING))
     if change.held:
-        yield line(_INDENT + 2, Span("held until approved: ", Tone.WARNING), release(change))
+        others = holds.others(change.address)
+        why = f"held until {' and '.join(others)} is approved: " if others else "held until approved: "
+        yield line(_INDENT + 2, Span(why, Tone.WARNING), holds.release(change.address))
 
 
 def _stage_lines(change: Change) -> Iterator[Line]:

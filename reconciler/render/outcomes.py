@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from reconciler.apply import Applied, ApplyResult, Outcome, Result
 from reconciler.model.change import Change
-from reconciler.render.changes import release
 from reconciler.render.diagnostics import all_diagnostics, counted
+from reconciler.render.holds import Holds
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
 
 _AGAIN = "run the same command again, it goes on from here."
@@ -30,7 +30,7 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
         yield BLANK
     told = [found.diagnostic for found in result.outcomes if found.diagnostic]
     yield from all_diagnostics([*told, *result.problems], width=width)
-    yield from _held_lines(result, {change.address: change for change in changes})
+    yield from _held_lines(result, Holds(changes))
 
 
 def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0) -> str:
@@ -66,13 +66,13 @@ def _look(result: Result) -> tuple[str, Tone, str]:
             assert_never(never)
 
 
-def _held_lines(result: ApplyResult, changes: Mapping[str, Change]) -> Iterator[Line]:
+def _held_lines(result: ApplyResult, holds: Holds) -> Iterator[Line]:
     addresses = list(dict.fromkeys(found.address for found in result.outcomes if found.outcome is Result.HELD))
     if not addresses:
         return
     yield line(0, "Held for review. To release a change, apply again with:")
     for address in addresses:
-        options = release(changes[address]) if address in changes else ""
+        options = holds.release(address)
         yield line(2, Span(address, Tone.STRONG), f"  {options}" if options else "")
     yield BLANK
 

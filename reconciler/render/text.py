@@ -13,6 +13,7 @@ from reconciler.plan import Plan, Summary
 from reconciler.render.changes import change_lines
 from reconciler.render.diagnostics import all_diagnostics, counted, tally
 from reconciler.render.findings import drift_sentence, report_lines
+from reconciler.render.holds import Holds
 from reconciler.render.lines import BLANK, Canvas, Line, Span, Tone, line, paint
 from reconciler.render.outcomes import apply_sentence, result_lines
 
@@ -65,8 +66,9 @@ def apply_text(results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, plans:
 
 def plan_lines(plan: Plan, width: int, *, stages: bool = False) -> Iterator[Line]:
     """Yield everything of a plan but the sentence."""
+    holds = Holds(plan.changes)
     for change in plan.changes:
-        yield from change_lines(change, partition=plan.partition, width=width, stages=stages)
+        yield from change_lines(change, holds=holds, partition=plan.partition, width=width, stages=stages)
         yield BLANK
     if plan.changes and plan.unchanged:
         yield line(2, Span(f"({counted(plan.unchanged, 'object')} as declared)", Tone.FAINT))

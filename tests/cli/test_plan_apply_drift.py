@@ -17,6 +17,16 @@ from reconciler.sandbox.http import Reply, Request
 from tests.cli.conftest import DEPLOYER, Finished
 
 Run = Callable[..., Finished]
+TRUSTS_ELSEWHERE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}],
+}
+HELPER = """\
+kind: Role
+name: helper
+trust:
+  - account: "444455556666"
+"""
 NO_CHANGES = "No changes. Your roles match the manifests."
 
 
@@ -235,6 +245,25 @@ def test_what_is_held_is_listed_with_what_releases_it(run: Run) -> None:
 
     assert released.code == 0
     assert run("drift").code == 0
+
+
+def test_what_waits_for_a_held_narrowing_says_so_and_is_released_by_its_approval(
+    run: Run, box: Sandbox, folder: Path
+) -> None:
+    """Whoever is in that account loses one role before gaining another: nobody may have both meanwhile."""
+    box.account().create_role("deployer", trust=TRUSTS_ELSEWHERE)
+    box.account().attach_role_policy("deployer", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+    (folder / "manifests" / "helper.yaml").write_text(HELPER)
+
+    planned = run("plan").out
+    held = run("apply", "--auto-approve")
+
+    assert "held until role/deployer is approved: --approve adopt:role/deployer" in planned
+    assert held.code == 2
+    options = held.out.partition("apply again with:")[2].split("role/helper  ")[1].splitlines()[0].split()
+    assert options == ["--approve", "adopt:role/deployer"]
+    assert run("apply", "--auto-approve", *options).code == 0
+    assert run("plan").out == f"{NO_CHANGES}\n"
 
 
 @pytest.mark.usefixtures("broken")

@@ -107,6 +107,7 @@ RE_TRUSTED = change(
             call=Call.UPDATE_ASSUME_ROLE_POLICY,
             params={"RoleName": "deployer", "PolicyDocument": trust(ALICE, RUNNER)},
             stage=1,
+            approvals=(Approval.RE_TRUST,),
             held=True,
         ),
     ),
@@ -219,6 +220,7 @@ ADOPTED = change(
         Operation(
             call=Call.CREATE_POLICY_VERSION,
             params={"PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/PolicyForRole", "PolicyDocument": LIST_BUCKET},
+            approvals=(Approval.ADOPT,),
             held=True,
         ),
     ),

@@ -165,7 +165,8 @@ def _must_be_a_principal(principal: str) -> None:
 def _store(common: Common) -> LocalStore:
     place = common.settings().state
     if "://" in place:
-        raise ReconcilerError(Diagnostic(Code.RM119, f"A state at {place} is not supported by this version."))
+        message = f"A state at {place} is not supported by this version."
+        raise ReconcilerError(Diagnostic(Code.RM119, message, help="Name a folder with --state."))
     return LocalStore(Path(place))
 
 

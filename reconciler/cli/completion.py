@@ -16,7 +16,7 @@ _SHELLS = ("bash", "zsh", "fish")
     cls=Command,
     examples=[
         'eval "$(reconciler completion bash)" # for this shell; put it in ~/.bashrc for all',
-        'source <(reconciler completion zsh) # likewise; put it in ~/.zshrc, below compinit',
+        "source <(reconciler completion zsh) # likewise; put it in ~/.zshrc, below compinit",
         "reconciler completion fish > ~/.config/fish/completions/reconciler.fish # for fish",
     ],
 )

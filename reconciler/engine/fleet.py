@@ -2,8 +2,8 @@
 
 A role that is made in one account may be trusted in another, and one that is taken away in the one may be trusted in
 the other. So accounts are planned, and worked, in an order: who makes a role before who names it, who lets go of a role
-before who takes it away. Where accounts wait for each other one of them has to begin; what it cannot name yet is
-blocked, and its blocker says that the next apply names it.
+before who takes it away. Where accounts wait for each other one of them has to begin. What it cannot name yet it leaves
+out: a role is made with a narrower trust, one that is there is blocked, and the plan says that the next apply mends it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.diff import diff
+from reconciler.model.access import has_effect
 from reconciler.model.change import Action, Call, Change, Operation, Reason
 from reconciler.model.diagnostic import Code, Diagnostic
-from reconciler.model.policy import PolicyDocument
-from reconciler.model.principal import PrincipalIndex
+from reconciler.model.policy import PolicyDocument, PrincipalInPlace
+from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.model.role import Role
-from reconciler.plan import Plan
+from reconciler.operations import closed_trust
+from reconciler.plan import Plan, needed_for
 from reconciler.state import State
 from reconciler.trust import YET_TO_BE_GIVEN, principal_ids
 from reconciler.world import World
@@ -58,9 +60,10 @@ def planning_order(worlds: Worlds, comings: Mapping[str, Mapping[str, str | None
     )
 
 
-def _named(world: World) -> set[str]:
-    """Return the ARNs of the users and roles that the declared trusts of an account name."""
-    roles = (found.value for found in world.desired.objects.values())
+def _named(world: World, addresses: AbstractSet[str] | None = None) -> set[str]:
+    """Return the ARNs of the users and roles that declared trusts of an account name: all, or those of some roles."""
+    objects = world.desired.objects.items()
+    roles = (found.value for address, found in objects if addresses is None or address in addresses)
     return {arn for role in roles if isinstance(role, Role) for arn in principal_ids(role.trust, world.index)}
 
 
@@ -171,6 +174,71 @@ def _held_from(change: Change, stage: int | None) -> Change:
         return change
     operations = (replace(each, held=each.held or each.stage >= stage) for each in change.operations)
     return replace(change, operations=tuple(operations), held=True)
+
+
+def with_what_can_be_named(world: World, later: Mapping[str, str]) -> tuple[World, dict[str, str]]:
+    """Return an account whose roles yet to be made trust nobody who is yet to be made in an account planned later.
+
+    With it come, by address, notices of what was left out. `later` are the ARNs of those, each with its account.
+    """
+    objects, notices = dict(world.desired.objects), {}
+    for address, declaration in world.desired.objects.items() if later else ():
+        role, live = declaration.value, world.live.get(address)
+        if not isinstance(role, Role) or (live is not None and live.arn == role.arn):
+            continue
+        missing = {arn for arn in principal_ids(role.trust, world.index) if arn in later} - world.index.id_by_arn.keys()
+        if missing:
+            objects[address] = replace(declaration, value=replace(role, trust=_without(role, missing, world.index)))
+            whom = ", ".join(f"{arn} of account {later[arn]}" for arn in sorted(missing))
+            told = f"{whom} comes later, and the next apply adds it"
+            notices[address] = f"it is made with a narrower trust: {told}"
+    if not notices:
+        return world, {}
+    return replace(world, desired=replace(world.desired, objects=objects)), notices
+
+
+def _without(role: Role, missing: AbstractSet[str], index: PrincipalIndex) -> PolicyDocument:
+    """Return what of a role's trust can be written without some roles, never more than the whole allows."""
+
+    def waits(place: PrincipalInPlace) -> bool:
+        return str(index.entity_of(parse_principal(place.key, place.value))) in missing
+
+    partial = role.trust.without_principals(waits)
+    guards = any(waits(place) for place in role.trust.principals() if place.effect != "Allow")
+    return partial if has_effect(partial, "Allow") and not guards else closed_trust(role.partition, role.account)
+
+
+def with_notices(plan: Plan, notices: Mapping[str, str]) -> Plan:
+    """Return a plan with a notice at some of its changes, by address."""
+
+    def noted(change: Change) -> Change:
+        return replace(change, notices=(*change.notices, notices[change.address]))
+
+    return replace(
+        plan, changes=tuple(noted(change) if change.address in notices else change for change in plan.changes)
+    )
+
+
+def targets_in(
+    worlds: Worlds, targets: AbstractSet[str], comings: Mapping[str, Mapping[str, str | None]]
+) -> dict[str, frozenset[str]]:
+    """Return the targets of each account: those it has, and the roles it makes that targets of other accounts need."""
+    whose = {arn: account for account, made in comings.items() for arn in made}
+    wanted = {account: {*targets} & addresses_of(world) for account, world in worlds.items()}
+    queue = list(wanted.items())
+    while queue:
+        account, found = queue.pop()
+        for arn in _named(worlds[account], needed_for(found, worlds[account])) & whose.keys():
+            other, address = whose[arn], f"role/{arn.rpartition('/')[2]}"
+            if address not in wanted[other]:
+                wanted[other].add(address)
+                queue.append((other, {address}))
+    return {account: frozenset(found) for account, found in wanted.items()}
+
+
+def addresses_of(world: World) -> set[str]:
+    """Return the addresses of all that is declared, removed or owned in an account."""
+    return {*world.desired.objects, *world.desired.removals, *world.state.objects}
 
 
 def pointed_on(plan: Plan, later: Mapping[str, str]) -> Plan:

@@ -12,6 +12,7 @@ from reconciler.cloudtrail import Resolved, learned
 from reconciler.config import AccountConfig
 from reconciler.diff import coming
 from reconciler.engine.fleet import (
+    addresses_of,
     after_others,
     held_after,
     made_in,
@@ -20,8 +21,11 @@ from reconciler.engine.fleet import (
     planning_order,
     pointed_on,
     re_trusting_elsewhere,
+    targets_in,
     with_ids,
+    with_notices,
     with_the_new,
+    with_what_can_be_named,
     working_order,
 )
 from reconciler.engine.live import by_address, names, policies_matter, with_aws_policies, with_what_is_missing
@@ -428,12 +432,14 @@ class Work:
         worlds = {account: self.world(reading, readings) for account, reading in readings.items()}
         self._refuse_unknown_targets(worlds)
         comings = {account: coming(world) for account, world in worlds.items()} if len(worlds) > 1 else {}
+        targets = targets_in(worlds, {*self._choices.targets}, comings) if self._choices.targets else {}
         plans: dict[str, Plan] = {}
         made: dict[str, str | None] = {}
         waiting: dict[str, str] = {}
         for account in planning_order(worlds, comings):
-            later = {arn: other for other, arns in comings.items() if other not in plans for arn in arns}
-            plan = self._plan(readings[account], after_others(worlds[account], made))
+            later = {arn: other for other, arns in comings.items() if other not in {account, *plans} for arn in arns}
+            world, notices = with_what_can_be_named(after_others(worlds[account], made), later)
+            plan = with_notices(self._plan(readings[account], world, targets.get(account)), notices)
             plans[account] = pointed_on(held_after(plan, waiting) if waiting else plan, later)
             for arn, operation in made_in(plans[account]).items() if comings else ():
                 made[arn] = comings[account].get(arn)
@@ -449,8 +455,8 @@ class Work:
         error = () if plan is not None else self.errors[account.id]
         return AccountPlan(account=account.id, name=account.name, plan=plan, error=error)
 
-    def _plan(self, reading: Reading, world: World) -> Plan:
-        only, kept = self._only(world), self._choices.kept
+    def _plan(self, reading: Reading, world: World, targets: frozenset[str] | None) -> Plan:
+        only, kept = self._only(world, targets), self._choices.kept
         made = make_plan(world, policy=self._policy(), only=only, calls=self.calls(reading), recording=kept)
         told = [*self._said_beforehand(world), *warnings(self._manifests.diagnostics), *self._unread]
         told += reading.snapshot.remarks
@@ -534,9 +540,9 @@ class Work:
             assumed_roles=frozenset(one.role_arn for one in config.accounts.values() if one.role_arn),
         )
 
-    def _only(self, world: World) -> frozenset[str] | None:
+    def _only(self, world: World, targets: frozenset[str] | None) -> frozenset[str] | None:
         """Return the addresses that paths and targets narrow the plan down to, None for everything."""
-        if not self._choices.paths and not self._choices.targets:
+        if not self._choices.paths and targets is None:
             return None
         addresses: set[str] = set()
         if self._choices.paths:
@@ -544,15 +550,14 @@ class Work:
             addresses |= {found.address for found in world.desired.objects.values() if wanted(found.manifest)}
             addresses |= {found.address for found in world.desired.removals.values() if wanted(found.place.file)}
             addresses |= {address for address, owned in world.state.objects.items() if wanted(owned.manifest)}
-        if self._choices.targets:
-            here = _addresses(world) & {*self._choices.targets}
-            targets = needed_for(here, world) | re_trusting_elsewhere(world)
-            return targets & addresses if self._choices.paths else targets
+        if targets is not None:
+            targeted = needed_for(targets, world) | re_trusting_elsewhere(world)
+            return targeted & addresses if self._choices.paths else targeted
         return frozenset(addresses)
 
     def _refuse_unknown_targets(self, worlds: Mapping[str, World]) -> None:
         """Raise RM120 for targets that are an object of no account; of those not read the manifests tell."""
-        known = {address for world in worlds.values() for address in _addresses(world)}
+        known = {address for world in worlds.values() for address in addresses_of(world)}
         if self.errors:
             known |= {document.manifest.address for document in self._manifests.documents}
         raise_errors([no_such_target(target) for target in self._choices.targets if target not in known])
@@ -575,10 +580,6 @@ class Work:
                     severity=Severity.WARNING,
                     help="Make sure that the configuration is the one that you mean.",
                 )
-
-
-def _addresses(world: World) -> set[str]:
-    return {*world.desired.objects, *world.desired.removals, *world.state.objects}
 
 
 def _unexplained(readings: Iterable[Reading]) -> bool:

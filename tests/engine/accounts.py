@@ -10,7 +10,8 @@ from reconciler.engine import ApplyRun, PlanRun, drift
 from reconciler.model.change import Approval, Change
 from reconciler.plan import Plan
 from reconciler.sandbox import Account
-from tests.apply.house import OTHER, OWN, TRUST_OWN, House
+from tests.apply.house import OTHER, TRUST_OWN, House
+from tests.house import OWN
 
 THIRD = "444455556666"
 ACCOUNTS = (OWN, OTHER, THIRD)

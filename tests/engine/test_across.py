@@ -9,14 +9,22 @@ import pytest
 from reconciler import engine
 from reconciler.engine import Choices, drift
 from reconciler.model.change import Approval
+from reconciler.model.diagnostic import ReconcilerError
 from reconciler.planfile import read_plans
-from tests.apply.house import OTHER, OWN, told
+from tests.apply.house import OTHER, told
 from tests.engine.accounts import ACCOUNTS, THIRD, Fleet, arn, complete, planned, the_change, the_plan, trusting
+from tests.house import OWN
 
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path)
+
+
+def drift_codes(fleet: Fleet) -> list[str]:
+    """Return the codes of all that drift finds in any account."""
+    reports = [one.report for one in drift(fleet.settings()).accounts]
+    return [found.code.value for report in reports if report is not None for found in report.counted]
 
 
 # Who is made first
@@ -51,11 +59,48 @@ def test_a_saved_plan_of_a_chain_is_carried_out_in_the_same_order(fleet: Fleet) 
     fleet.at_rest()
 
 
-def test_accounts_that_wait_for_each_other_are_done_by_the_next_apply_as_the_plan_says(fleet: Fleet) -> None:
+@pytest.mark.parametrize("others", [(), ("service: ec2.amazonaws.com",)])
+def test_roles_that_trust_each_other_across_accounts_are_completed_by_the_next_apply_as_the_plan_says(
+    fleet: Fleet, others: tuple[str, ...]
+) -> None:
+    """The one that is made first trusts whom it can name already, or nobody at all."""
     fleet.declare("first", OWN, arn("second", OTHER))
-    fleet.declare("second", OTHER)
+    fleet.declare("second", OTHER, arn("third", THIRD))
+    trust = ", ".join(f"{{{entry}}}" for entry in (f"role: '{arn('first', OWN)}'", *others))
+    fleet.write("third.yaml", f"kind: Role\nname: third\naccount: '{THIRD}'\ntrust: [{trust}]\n")
+    run = fleet.plan_run()
+    assert [plan.blockers for plan in run.plans] == [(), (), ()]
+    narrowed = [change for plan in run.plans for change in plan.changes if change.notices]
+    assert [change.address for change in narrowed] == ["role/third"]
+    later = f"{arn('first', OWN)} of account {OWN} comes later, and the next apply adds it"
+    assert narrowed[0].notices == (f"it is made with a narrower trust: {later}",)
+    assert complete(fleet.apply_run(review=False))
+    assert ("Deny" in fleet.stored("third", THIRD), "ec2" in fleet.stored("third", THIRD)) == (not others, bool(others))
+    assert planned(fleet.plan_run()) == {
+        THIRD: {"role/third": ("update", "manifest_changed", {Approval.BROADEN}, False)}
+    }
+    assert drift_codes(fleet) == []
+    fleet.settle()
+
+
+def test_a_guard_that_cannot_be_set_yet_leaves_the_role_closed(fleet: Fleet) -> None:
+    deny = f"{{statement: {{Effect: Deny, Principal: {{AWS: '{arn('first', OWN)}'}}, Action: 'sts:AssumeRole'}}}}"
+    text = f"kind: Role\nname: third\naccount: '{THIRD}'\ntrust: [{{service: ec2.amazonaws.com}}, {deny}]\n"
+    fleet.write("third.yaml", text)
+    fleet.declare("first", OWN, arn("third", THIRD))
+    assert complete(fleet.apply_run(review=False))
+    assert "ec2" not in fleet.stored("third", THIRD)
+    fleet.settle()
+    assert "ec2" in fleet.stored("third", THIRD)
+
+
+def test_a_role_that_is_there_waits_for_one_made_later_as_its_blocker_says(fleet: Fleet) -> None:
+    fleet.declare("back", OTHER)
+    fleet.settle()
     fleet.declare("back", OTHER, arn("forth", OWN))
     fleet.declare("forth", OWN)
+    fleet.declare("first", OWN, arn("second", OTHER))
+    fleet.declare("second", OTHER)
     run = fleet.plan_run()
     (blocker,) = the_plan(run, OTHER).blockers
     assert (blocker.code, blocker.address) == ("RP204", "role/back")
@@ -169,6 +214,28 @@ def test_a_target_is_made_with_those_that_trust_it_in_other_accounts(chained: Fl
         OTHER: {"role/relay"},
         THIRD: {"role/runner"},
     }
+
+
+def test_a_target_is_made_with_what_it_needs_of_other_accounts(fleet: Fleet) -> None:
+    fleet.declare("first", OWN, arn("second", OTHER))
+    fleet.declare("second", OTHER, arn("third", THIRD))
+    fleet.declare("third", THIRD)
+    fleet.declare("aside", THIRD)
+    run = fleet.plan_run(targets=("role/first",))
+    assert {account: set(addresses) for account, addresses in planned(run).items()} == {
+        OWN: {"role/first"},
+        OTHER: {"role/second"},
+        THIRD: {"role/third"},
+    }
+    assert complete(fleet.apply_run(Choices(targets=("role/first",)), review=False))
+
+
+def test_a_target_that_no_account_knows_is_refused(fleet: Fleet) -> None:
+    fleet.declare("first", OWN)
+    with pytest.raises(ReconcilerError) as caught:
+        fleet.plan_run(targets=("role/first", "role/nobody"))
+    assert [found.code for found in caught.value.diagnostics] == ["RM120"]
+    assert "role/nobody" in caught.value.diagnostics[0].message
 
 
 def test_a_role_that_moves_is_followed_by_whoever_is_told_its_new_name(chained: Fleet) -> None:

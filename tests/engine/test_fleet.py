@@ -14,8 +14,9 @@ from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.principal import Standing
 from reconciler.sandbox import Clock, Sandbox
 from reconciler.state import LocalStore
-from tests.apply.house import OTHER, OWN, House
+from tests.apply.house import OTHER, House
 from tests.engine.manifests import ROLE
+from tests.house import OWN
 
 CROSSING = f"""
 kind: Role

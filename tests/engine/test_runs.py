@@ -16,8 +16,9 @@ from reconciler.engine import Choices, drift
 from reconciler.model.change import Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.state import LocalStore, State
-from tests.apply.house import OWN, House, told
+from tests.apply.house import House, told
 from tests.engine.manifests import LIST, READ, ROLE
+from tests.house import OWN
 
 
 @pytest.fixture

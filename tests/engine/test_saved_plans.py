@@ -14,9 +14,10 @@ from reconciler.engine import read_plan_file
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.policy import digest_of
 from reconciler.planfile import plan_to_json
-from tests.apply.house import OTHER, OWN, House, told
+from tests.apply.house import OTHER, House, told
 from tests.apply.street import AFTER, GOAL, before
 from tests.engine.manifests import LIST, READ, ROLE
+from tests.house import OWN
 
 
 @pytest.fixture

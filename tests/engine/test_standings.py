@@ -12,8 +12,9 @@ from reconciler.engine import drift
 from reconciler.model.principal import Remembered
 from reconciler.render.json import drift_to_json
 from reconciler.state import LocalStore
-from tests.apply.house import OTHER, OWN
+from tests.apply.house import OTHER
 from tests.engine.accounts import THIRD, Fleet, arn, the_change, the_plan
+from tests.house import OWN
 
 ALICE = arn("alice", OTHER, "user")
 SAYS = ("kind", "code", "severity", "address", "managed", "principal_id", "session", "standing", "effect", "location")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from reconciler.iam.errors import Asked, NotUnderstoodError
 from reconciler.iam.meaning import misconfigured, no_such_profile, understand
 from reconciler.iam.shapes import Caller
 from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
-from reconciler.iam.wire import LISTS, read_here
+from reconciler.iam.wire import LISTS, heed_status, read_here
 from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
@@ -61,6 +62,7 @@ class Aws:
                 "sts", region_name=region, endpoint_url=endpoint_url, config=_config(attempts=STS_ATTEMPTS)
             )
         )
+        self._sts.meta.events.register("before-parse.sts", partial(heed_status, writes=False))
         _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
     @classmethod
@@ -117,10 +119,13 @@ class Aws:
         self._ways[account_id] = _Way(caller, assumed, tally)
         reader = self._client(attempts=self._read_attempts, assumed=assumed)
         reader.meta.events.register("before-call.iam", refuse_writes)
+        reader.meta.events.register("before-parse.iam", partial(heed_status, writes=False))
         reader.meta.events.unregister("after-call.iam", json_decode_policies)  # `unpack` reads more spellings
         for call in LISTS:
             reader.meta.events.register(f"before-parse.iam.{call}", read_here)
         writer = None if read_only else self._client(attempts=1, assumed=assumed)
+        if writer is not None:
+            writer.meta.events.register("before-parse.iam", partial(heed_status, writes=True))
         return Iam(caller=caller, reader=reader, writer=writer, tally=tally)
 
     def trail(self, account_id: str, *, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> Trail:

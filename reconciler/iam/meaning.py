@@ -245,6 +245,8 @@ def _refused(response: Mapping[str, Any], asked: Asked) -> AwsError:
         attempts=int(metadata.get("RetryAttempts", 0)) + 1,
     )
     kind = _kind_of(answer)
+    if kind is Kind.NOT_UNDERSTOOD and asked.writes:
+        kind = Kind.UNKNOWN_OUTCOME
     found = INVALID_PRINCIPAL.search(answer.message) if kind is Kind.MALFORMED_POLICY else None
     if found:
         kind = Kind.INVALID_PRINCIPAL
@@ -268,7 +270,7 @@ def _tell(kind: Kind, answer: Answer, asked: Asked) -> Diagnostic:
             return _access_denied(answer, asked)
         case Kind.CREDENTIALS:
             return _not_accepted(answer, asked)
-        case Kind.NOT_UNDERSTOOD:
+        case Kind.NOT_UNDERSTOOD | Kind.UNKNOWN_OUTCOME:
             return _not_understood(f"HTTP {answer.status} without an error code", asked).diagnostic
         case Kind.THROTTLED | Kind.SERVER_ERROR:
             tried = f" ({answer.attempts} attempts)" if answer.attempts > 1 else ""

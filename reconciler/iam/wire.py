@@ -27,6 +27,8 @@ from reconciler.model.policy import PolicyDocument
 Detail: TypeAlias = Mapping[str, Any]
 
 REDIRECTS = 300
+TOO_MANY_REQUESTS = 429
+SERVER_ERRORS = 500
 
 # IAM's own spelling of it, taken off before parsing: a tag without a namespace is the cheaper one.
 NAMESPACE = re.compile(rb'(?<=Response)\sxmlns="[^"]*"')
@@ -65,6 +67,36 @@ def read_here(operation_model: Any, response_dict: MutableMapping[str, Any], **e
     request_id = root.findtext("ResponseMetadata/RequestId", "")
     event["customized_response_dict"]["Page"] = parse_page(root, call)
     response_dict["body"] = _remains(call, request_id)
+
+
+def heed_status(response_dict: MutableMapping[str, Any], *, writes: bool, **_event: Any) -> None:
+    """Take an error by its status where its body is no XML, as a proxy's page is: botocore's `before-parse` event.
+
+    botocore does so with some pages and fails at the others, which it then does not ask for again. Whether a write was
+    done no status tells, if it is not IAM that tells it.
+    """
+    status, body = response_dict["status_code"], response_dict["body"]
+    if status < REDIRECTS or _is_xml(body):
+        return
+    if status == TOO_MANY_REQUESTS and not writes:
+        response_dict["body"] = _BUSY
+    elif status >= SERVER_ERRORS:
+        response_dict["body"] = b""
+    else:
+        raise NotUnderstoodError(f"HTTP {status}, with a body that is not XML")
+
+
+_BUSY = (
+    b"<ErrorResponse><Error><Code>TooManyRequestsException</Code><Message>HTTP 429</Message></Error></ErrorResponse>"
+)
+
+
+def _is_xml(body: bytes) -> bool:
+    try:
+        ET.fromstring(body)  # noqa: S314  expat limits entities by itself
+    except (ET.ParseError, ValueError):
+        return False
+    return True
 
 
 def parse_page(root: ET.Element, call: str) -> Page:

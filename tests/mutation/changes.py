@@ -137,8 +137,8 @@ def _others(node: ast.AST, members: list[str]) -> Iterator[ast.AST]:
             yield ast.Return(value=ast.Constant(value=None))
         case ast.Expr() | ast.Assign(targets=[ast.Subscript()]):
             yield ast.Pass()
-        case ast.Attribute() if _is_member(node):
-            yield _next_member(node, members)
+        case ast.Attribute() if _is_member(node) and (other := _next_member(node, members)) != ast.unparse(node):
+            yield ast.parse(other, mode="eval").body
 
 
 def _other_values(node: ast.Constant) -> Iterator[ast.AST]:
@@ -209,8 +209,8 @@ def _is_member(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr.isupper()
 
 
-def _next_member(node: ast.Attribute, members: list[str]) -> ast.AST:
+def _next_member(node: ast.Attribute, members: list[str]) -> str:
     """Return the next member of the enumeration that the module mentions, after the last the first."""
     enumeration = ast.unparse(node).partition(".")[0]
     family = [member for member in members if member.startswith(f"{enumeration}.")]
-    return ast.parse(family[(family.index(ast.unparse(node)) + 1) % len(family)], mode="eval").body
+    return family[(family.index(ast.unparse(node)) + 1) % len(family)]

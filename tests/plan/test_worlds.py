@@ -1,77 +1,16 @@
 """Decisions about worlds that no account of the sandbox can be brought to: built by hand, as values."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from reconciler.checks import Coming, missing_policies, missing_principals, too_large, trusted_by_declared
 from reconciler.drift import find_drift
 from reconciler.model.change import Approval, Reason
-from reconciler.model.declared import Declaration, Desired
-from reconciler.model.diagnostic import Code, Place
-from reconciler.model.form import digests_of
-from reconciler.model.managed_policy import ManagedPolicy
+from reconciler.model.diagnostic import Code
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing
-from reconciler.model.role import Role
 from reconciler.plan import Policy, make_plan
-from reconciler.snapshot import Snapshot, index_of
-from reconciler.state import Owned, State
 from reconciler.trust import read_trust
-from reconciler.world import World, id_of, owner_of
-from tests.scenarios.house import ACCOUNT, allow, arn, trusting
-
-ID = "AROADEPLOYER00000001"
-DEAD = "AIDADEAD000000000001"
-
-
-def a_role(trust: Mapping[str, Any] | str, *, live: bool = False, **fields: Any) -> Role:
-    document = PolicyDocument(trust)
-    return Role(
-        partition="aws", account=ACCOUNT, name="deployer", trust=document, role_id=ID if live else None, **fields
-    )
-
-
-def a_policy(**fields: Any) -> ManagedPolicy:
-    return ManagedPolicy(
-        partition="aws", account=ACCOUNT, name="Lists", policy=PolicyDocument(allow("s3:ListBucket")), **fields
-    )
-
-
-def declaring(value: Role | ManagedPolicy, **fields: Any) -> Declaration:
-    return Declaration(value=value, place=Place("manifests/a.yaml", 1), **fields)
-
-
-def a_world(
-    *declared: Role | ManagedPolicy,
-    live: tuple[Role, ...] = (),
-    owned: Mapping[str, Owned] | None = None,
-    ledger: Mapping[str, Remembered] | None = None,
-    **snapshot: Any,
-) -> World:
-    taken = Snapshot(
-        account=ACCOUNT,
-        partition="aws",
-        caller_arn=arn("user", "operator"),
-        taken_at="2026-11-24T10:00:00Z",
-        roles={role.name: role for role in live},
-        **snapshot,
-    )
-    return World(
-        desired=Desired(account=ACCOUNT, partition="aws", objects={one.address: declaring(one) for one in declared}),
-        snapshot=taken,
-        state=State(account=ACCOUNT, lineage="x", objects=owned or {}, ledger=ledger or {}),
-        index=index_of([taken], ledger or {}),
-    )
-
-
-def owning(role: Role) -> dict[str, Owned]:
-    """Return the ownership of a role that was applied as it is declared."""
-    return {
-        role.address: Owned(
-            id=ID, arn=role.arn, manifest="", since="2026-11-24T09:00:00Z", origin="imported", digests=digests_of(role)
-        )
-    }
-
+from reconciler.world import id_of, owner_of
+from tests.plan.worlds import DEAD, a_policy, a_role, a_world, declaring, owning
+from tests.scenarios.house import ACCOUNT, arn, trusting
 
 EC2 = {
     "Version": "2012-10-17",

@@ -122,8 +122,8 @@ class Elsewhere:
     def answer(self, params: dict[str, str]) -> tuple[int, bytes]:
         call = params.pop("Action")
         params.pop("Version", None)
+        self.before(call, params)
         with self._lock:
-            self.before(call, params)
             self.requests[call] += 1
             deed = getattr(self, "_" + re.sub(r"(?<!^)(?=[A-Z])", "_", call).lower(), None)
             try:

@@ -159,9 +159,9 @@ class Sandbox:
         self.clock.advance(seconds)
 
     def to_json(self) -> dict[str, Any]:
-        """All accounts, as JSON; see `files`."""
+        """All accounts with their keys and events, and all buckets, as JSON; see `files`."""
         with self._lock:
-            return files.save(self.world)
+            return files.save(self.world, buckets=self.buckets, trail=self.trail)
 
     def load_json(self, raw: object) -> list[str]:
         """Take over accounts from JSON, or from an output of get-account-authorization-details.
@@ -169,7 +169,7 @@ class Sandbox:
         Gives the IDs of the accounts; AccountFileError when it is neither.
         """
         with self._lock:
-            return files.load(self.world, raw)
+            return files.load(self.world, raw, buckets=self.buckets, trail=self.trail)
 
     def reset(self) -> None:
         """Begin anew: no accounts but the empty default one, no buckets, counts, events or faults."""
@@ -208,8 +208,7 @@ class Sandbox:
 
     def answer(self, request: Request) -> Reply:
         """Answer one request of any service that the sandbox knows."""
-        scope = request.scope
-        match scope[2] if scope else "iam":
+        match gate.service_of(request):
             case "s3":
                 return self._answer_s3(request)
             case "cloudtrail":
@@ -283,7 +282,7 @@ class Sandbox:
     def _admit(self, action: str, request: Request) -> tuple[Credentials, Blow]:
         """Whose request it is, and what befalls it; a latency has passed when this returns."""
         with self._lock:
-            credentials = gate.authenticate(request, world=self.world, strict=self.enforcing)
+            credentials = gate.admit(action, request, world=self.world, strict=self.enforcing)
             self.books.requests[action] += 1
             key, account = credentials.access_key_id, credentials.caller.account_id
             blow = self.faults.strike(action, account=account, key=key)

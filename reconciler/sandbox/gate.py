@@ -1,7 +1,8 @@
 """At the gate: whose request it is.
 
 Keys that nobody gave out are taken all the same, while policies are not enforced: twelve digits are that
-account's root, anything else is the root of the default account. Keys of the dead open nothing.
+account's root, anything else is the root of the default account. Keys of the dead open nothing. Whoever comes by
+the word of an identity provider needs no keys.
 """
 
 from __future__ import annotations
@@ -9,12 +10,29 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reconciler.sandbox.callers import Caller, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox.calls import federation
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.http import Request
 from reconciler.sandbox.world import DEFAULT_ACCOUNT, World
 
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
+_FOR_STS: Final = re.compile(rb"(?:^|[?&])Version=2011-06-15(?:&|$)")
+
+
+def service_of(request: Request) -> str:
+    """The service that a request is for: the signature says it, and where there is none the version of the API."""
+    if request.scope is not None:
+        return request.scope[2]
+    return "sts" if _FOR_STS.search(request.body or request.url.encode()) else "iam"
+
+
+def admit(action: str, request: Request, *, world: World, strict: bool) -> Credentials:
+    """The credentials of a request; the calls that bring their proof along are let in without, whoever signed them."""
+    if action in federation.HANDLERS:
+        outside = AwsItself(account_id=DEFAULT_ACCOUNT)
+        return Credentials(access_key_id="", secret_access_key="", session_token=None, caller=outside)
+    return authenticate(request, world=world, strict=strict)
 
 
 def authenticate(request: Request, *, world: World, strict: bool) -> Credentials:

@@ -6,6 +6,8 @@ import base64
 import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from reconciler.sandbox import Account, Clock, Sandbox
 from reconciler.sandbox.pytest_plugin import START
 from tests.sandbox.facts import fact
-from tests.sandbox.situation import refused, text, with_statement
+from tests.sandbox.situation import loopback_session, refused, text, with_statement
 from tests.sandbox.tokens import (
     ISSUER,
     PROVIDER,
@@ -123,6 +125,20 @@ def test_a_token_of_another_job_does_not_open_the_role(
     arn = trust_tokens(strict.account(), **condition)
     refusal = refused(with_token, sts=sts, arn=arn)
     assert (refusal.code, refusal.message, refusal.status) == ("AccessDenied", DENIED, 403)
+
+
+@fact("AssumeRoleWithWebIdentity and AssumeRoleWithSAML are not signed", source=MODEL)
+def test_over_the_loopback_too_nobody_needs_keys(strict: Sandbox) -> None:
+    arn = trust_tokens(strict.account())
+    with strict.serve() as server:
+        client = loopback_session().client("sts", endpoint_url=server.url)
+        assert with_token(client, arn)["Audience"] == "sts.amazonaws.com"
+        assert refused(client.get_caller_identity).code == "InvalidClientTokenId"
+        client.close()
+        form = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": arn, "RoleSessionName": "me"}
+        query = urlencode({**form, "WebIdentityToken": token()})
+        with urlopen(f"{server.url}/?{query}", timeout=10) as answer:
+            assert b"assumed-role/deployer/me" in answer.read()
 
 
 def test_with_enforcement_off_the_token_is_still_read(strict: Sandbox, sts: STSClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.sandbox import Account, Clock, IamError, Sandbox, files
+from reconciler.sandbox import Account, Clock, IamError, Sandbox
 from reconciler.sandbox.files import AccountFileError
 from reconciler.sandbox.pytest_plugin import START
 from reconciler.sandbox.s3 import StoredObject
@@ -29,12 +29,11 @@ OWN, OTHER = "111122223333", "444455556666"
 
 def saved(box: Sandbox) -> Any:
     """A sandbox as a file, and read from it again."""
-    plain = files.save(box.world, buckets=box.buckets, trail=box.books.trail)
-    return json.loads(json.dumps(plain))
+    return json.loads(json.dumps(box.to_json()))
 
 
 def load(box: Sandbox, raw: Any) -> list[str]:
-    return files.load(box.world, raw, buckets=box.buckets, trail=box.books.trail)
+    return box.load_json(raw)
 
 
 def copied(raw: Any) -> Sandbox:

@@ -8,10 +8,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.engine.carrying import How, carry_out
+from reconciler.engine.looking import compacted, doubts, report_of, resolved_by_cloudtrail
+from reconciler.engine.planning import make_plans, saved_plans
 from reconciler.engine.refusals import not_updated, nothing_to_ask, raise_errors, refuse_unless_expected
 from reconciler.engine.runs import AccountCompact, AccountDrift, ApplyRun, DriftRun, PlanRun, Validation, plan_run
 from reconciler.engine.settings import Choices, Progress, Settings, Silent, within
-from reconciler.engine.work import How, Work
+from reconciler.engine.work import Work
 from reconciler.manifest import load_manifests, validate_offline
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
@@ -40,7 +43,7 @@ def plan(settings: Settings, choices: Choices, *, progress: Progress | None = No
     """Return what would happen to each account. Changes nothing anywhere, the state included."""
     with Work(settings, choices, progress or Silent(), read_only=True) as work:
         readings = work.read_all()
-        return plan_run(work.plans(readings), fleet=work.fleet)
+        return plan_run(make_plans(work, readings), fleet=work.fleet)
 
 
 def apply(  # noqa: PLR0913  each is a choice of the user's
@@ -69,7 +72,7 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
         _require_first_use(settings, choices, work)
         work.lock_all(locks, operation="apply", timeout=lock_timeout)
         readings = work.read_all()
-        plans = work.plans(readings) if saved is None else work.saved_plans(readings)
+        plans = make_plans(work, readings) if saved is None else saved_plans(work, readings)
         run = plan_run(plans, fleet=work.fleet)
         if shown is not None:
             shown(run)
@@ -80,7 +83,7 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
                 return ApplyRun(accounts=(), fleet=run.fleet, fingerprint=run.fingerprint, declined=True)
             reviewed = True
         how = How(watch=watch, interrupted=interrupted, parallelism=parallelism, reviewed=reviewed, settle=settle)
-        done = work.carry_out_all(plans, readings, how)
+        done = carry_out(work, plans, readings, how)
         return ApplyRun(accounts=tuple(done), fleet=run.fleet, fingerprint=run.fingerprint)
 
 
@@ -106,15 +109,15 @@ def drift(
             except ReconcilerError as error:
                 excuses[one.id] = not_updated(error)
         readings = work.read_all()
-        said = work.doubts(readings)
-        resolved = work.ask_cloudtrail(readings, said) if ask_cloudtrail else None
+        said = doubts(work, readings)
+        resolved = resolved_by_cloudtrail(work, readings, said) if ask_cloudtrail else None
         reports = []
         for one in work.accounts:
             if one.id not in readings:
                 reports.append(AccountDrift(account=one.id, name=one.name, error=work.errors[one.id]))
                 continue
             reading = readings[one.id]
-            report = work.report(reading, readings, said[one.id], resolved=resolved, unmanaged=unmanaged)
+            report = report_of(work, reading, readings, said[one.id], resolved=resolved, unmanaged=unmanaged)
             if record and one.id not in excuses:
                 try:
                     work.store.write(reading.observed)
@@ -139,8 +142,8 @@ def compact_ledgers(
         readings = work.read_all()
         if work.errors:
             return tuple(AccountCompact(account=id_, error=error) for id_, error in sorted(work.errors.items()))
-        said = work.doubts(readings)
-        return tuple(work.compact(reading, readings, said[account]) for account, reading in readings.items())
+        said = doubts(work, readings)
+        return tuple(compacted(work, reading, readings, said[account]) for account, reading in readings.items())
 
 
 def _saved_plans(file: Path | None) -> dict[str, Plan] | None:

@@ -374,3 +374,27 @@ def test_whoever_lets_go_of_a_role_does_so_before_it_goes(fleet: Fleet) -> None:
     calls = [entry.call for entry in fleet.box.journal if entry.call in {"UpdateAssumeRolePolicy", "DeleteRole"}]
     assert calls[:2] == ["UpdateAssumeRolePolicy", "DeleteRole"]
     fleet.at_rest()
+
+
+def test_an_account_that_refuses_a_look_is_reported_beside_the_others(fleet: Fleet) -> None:
+    fleet.declare("first", OWN)
+    fleet.write(
+        "reader.yaml",
+        f"kind: Role\nname: reader\naccount: '{OTHER}'\ntrust: [{{service: ec2.amazonaws.com}}]\n"
+        "managed_policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess']\n",
+    )
+    fleet.box.faults.deny("GetPolicy", account=OTHER)
+    run = fleet.plan_run()
+    assert planned(run).keys() == {OWN}
+    (failed,) = [one for one in run.accounts if one.plan is None]
+    assert (failed.account, [found.code for found in failed.error]) == (OTHER, ["RA403"])
+
+
+def test_what_is_wrong_with_the_manifests_of_all_accounts_is_told_at_once(fleet: Fleet) -> None:
+    for account in (OWN, OTHER):
+        fleet.accounts[account].create_user("Alice")
+        text = f"kind: Role\nname: first\naccount: '{account}'\ntrust: [{{user: alice}}]\n"
+        fleet.write(f"{account}.yaml", text)
+    with pytest.raises(ReconcilerError) as caught:
+        fleet.plan_run()
+    assert [found.code for found in caught.value.diagnostics] == ["RC310", "RC310"]

@@ -1,0 +1,73 @@
+"""Which accounts a run works in, and how to get there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.config import AccountConfig
+from reconciler.engine.settings import Settings
+from reconciler.iam import Caller
+from reconciler.manifest import Manifests
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """An account to work in, and how to get there."""
+
+    id: str
+    name: str | None
+    config: AccountConfig | None
+
+    @property
+    def is_assumed(self) -> bool:
+        """Tell whether a role leads there."""
+        return self.config is not None and self.config.role_arn is not None
+
+
+def reachable(settings: Settings, manifests: Manifests, home: Caller) -> dict[str, Account]:
+    """Return the accounts there are: the configured ones, and the caller's own where manifests speak of it."""
+    configured = settings.config.accounts
+    found = {id_: Account(id=id_, name=config.name, config=config) for id_, config in sorted(configured.items())}
+    speaks_of_home = any(
+        (document.manifest.account or home.account) == home.account for document in manifests.documents
+    )
+    if not configured or (speaks_of_home and home.account not in configured):
+        found[home.account] = _own(home)
+    return found
+
+
+def chosen(found: Mapping[str, Account], settings: Settings, home: Caller) -> list[Account]:
+    """Return all accounts there are, or the one that was asked for; RM113 where it is none of them."""
+    wanted = settings.account
+    if wanted is None:
+        return [found[account] for account in sorted(found)]
+    if wanted not in found:
+        raise ReconcilerError(
+            Diagnostic(
+                Code.RM113,
+                f"--account {wanted} is neither that of the credentials ({home.account}) nor configured.",
+                help=f"Add [accounts.{wanted}] to reconciler.toml, or use credentials of that account.",
+            )
+        )
+    return [found[wanted]]
+
+
+def planned(found: Mapping[str, Account], plans: Sequence[str], home: Caller) -> list[Account]:
+    """Return the accounts of saved plans; RA408 for one that cannot be reached from here."""
+    known = {home.account: _own(home), **found}
+    for account in plans:
+        if account not in known:
+            raise ReconcilerError(
+                Diagnostic(
+                    Code.RA408,
+                    f"The plan is for account {account}, the credentials belong to {home.account}.",
+                    help="Use credentials of that account, or configure it in reconciler.toml.",
+                )
+            )
+    return [known[account] for account in sorted(plans)]
+
+
+def _own(home: Caller) -> Account:
+    return Account(id=home.account, name=None, config=None)

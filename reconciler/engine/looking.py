@@ -1,0 +1,96 @@
+"""What is said of accounts that were read: doubts about memory, drift, what CloudTrail tells, what can be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.cloudtrail import Resolved, learned
+from reconciler.engine.runs import AccountCompact
+from reconciler.engine.work import Reading, Work
+from reconciler.model.diagnostic import Code, Diagnostic, Severity
+from reconciler.resolve import resolve
+from reconciler.state import compact
+from reconciler.state.history import contradictions, ids_in
+
+if TYPE_CHECKING:
+    from reconciler.drift import DriftReport
+
+
+def doubts(work: Work, readings: Mapping[str, Reading]) -> dict[str, list[Diagnostic]]:
+    """Return by account what makes memory doubtful: a state that cannot be read, a contradiction, the clock."""
+    work.consult_others(readings)
+    against = contradictions([*(reading.state for reading in readings.values()), *(work.others or ())])
+    return {
+        account: [*work.unread_states, *against.get(account, ()), *_clock_set_back(reading)]
+        for account, reading in readings.items()
+    }
+
+
+def report_of(
+    work: Work,
+    reading: Reading,
+    readings: Mapping[str, Reading],
+    said: Sequence[Diagnostic],
+    *,
+    resolved: Resolved | None,
+    unmanaged: bool,
+) -> DriftReport:
+    """Return what is wrong with an account, with what CloudTrail told if asked, and what else is to be said."""
+    from reconciler.drift import find_drift, traced, with_hearsay  # noqa: PLC0415  a plan needs none of it
+
+    found = find_drift(work.world(reading, readings), unmanaged=unmanaged, calls=work.calls(reading))
+    found = with_hearsay(replace(found, warnings=(*found.warnings, *said)), work.others or ())
+    return found if resolved is None else traced(found, resolved)
+
+
+def resolved_by_cloudtrail(
+    work: Work, readings: Mapping[str, Reading], said: Mapping[str, list[Diagnostic]]
+) -> Resolved:
+    """Return what CloudTrail tells of the dead IDs of all accounts; it is `observed` from then on.
+
+    What was wrong with reading it is added to what is `said` of each account.
+    """
+    from reconciler.drift import find_drift  # noqa: PLC0415  a plan needs none of it
+
+    settings = work.settings
+    resolved, wrong = resolve(
+        [work.aws.trail(account, sleep=settings.sleep, monotonic=settings.monotonic) for account in readings],
+        dead={id_ for one in readings.values() for id_ in find_drift(work.world(one, readings)).dead_ids},
+        index=work.index(readings),
+        now=settings.clock(),
+        on_page=work.progress.page,
+    )
+    for account, reading in readings.items():
+        said[account].extend(wrong.get(account, ()))
+        known = learned(reading.observed.ledger, resolved.traces, account=account, at=reading.snapshot.taken_at)
+        reading.observed = replace(reading.observed, ledger=known)
+    work.forget_index()
+    return resolved
+
+
+def compacted(work: Work, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:
+    """Write the memory of an account without the dead IDs that no account shows; tell how many went."""
+    shown = ids_in(role.trust for one in readings.values() for role in one.snapshot.roles.values())
+    states = [*(one.state for one in readings.values()), *(work.others or ())]
+    trusted = {id_ for state in states for owned in state.objects.values() for id_ in owned.principals.values()}
+    before = reading.observed
+    after = work.store.write(compact(before, dead_in_use=shown | trusted))
+    return AccountCompact(
+        account=reading.account.id,
+        name=reading.account.name,
+        dropped=len(before.ledger) - len(after.ledger),
+        kept=sum(1 for entry in after.ledger.values() if entry.last_alive is not None),
+        warnings=tuple(said),
+    )
+
+
+def _clock_set_back(reading: Reading) -> list[Diagnostic]:
+    """Return a warning where the state was written later than now."""
+    before, now = reading.state.seen_at, reading.snapshot.taken_at
+    if before is None or before <= now:
+        return []
+    message = f"The account {reading.account.id} was last looked at on {before}, by its state; now it is {now}."
+    remedy = "One of the clocks is wrong, this machine's or that of the last run: times in the ledger are doubtful."
+    return [Diagnostic(Code.RS510, message, severity=Severity.WARNING, help=remedy)]

@@ -38,8 +38,8 @@ from tests.mutation.changes import Change, changes_of
 HERE = Path(__file__).resolve().parents[2]
 LIST = HERE / "tests" / "mutants.md"
 TESTS = {
-    "reconciler/model/principal.py": ["tests/model"],
-    "reconciler/model/policy.py": ["tests/model"],
+    "reconciler/model/principal.py": ["tests/model/test_principal.py"],
+    "reconciler/model/policy.py": [f"tests/model/test_{name}.py" for name in ("policy", "objects", "meaning")],
     "reconciler/diff.py": ["tests/plan/test_diff.py", "tests/plan/test_worlds.py"],
 }
 LIBRARIES = ["boto3", "hypothesis.strategies", "pydantic", "ryaml", "reconciler.sandbox", "tests.conftest"]

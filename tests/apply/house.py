@@ -1,34 +1,27 @@
-"""A house to reconcile: a sandbox, a folder of manifests, a state, and the time in the hand.
-
-Nothing sleeps: waiting moves the sandbox's clock on, which is the clock of the engine as well.
-"""
+"""A house to reconcile, of one account or two: planned, applied, copied, and listened to."""
 
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconciler import engine
 from reconciler.apply import ApplyResult, Outcome, Result
 from reconciler.config import AccountConfig, Config
-from reconciler.engine import Choices, Settings
+from reconciler.engine import Choices
 from reconciler.model.change import Call
 from reconciler.plan import Plan, Summary
 from reconciler.planfile import fleet_to_json, plan_to_json
 from reconciler.sandbox import Account, Sandbox
 from reconciler.sandbox.clock import Clock
+from tests.house import OWN, START, Ground
 
-OWN = "111122223333"
 OTHER = "123456789012"
-# Ahead of every real clock: botocore takes credentials that have run out by its own for useless.
-START = datetime(2126, 11, 24, 10, tzinfo=UTC)
 
 
 class Killed(BaseException):
@@ -52,19 +45,15 @@ class Heard:
         self.waits.append((address, call, seconds, why))
 
 
-class House:
+class House(Ground):
     """One account, or several, with all that it takes to plan and apply."""
 
     def __init__(
         self, folder: Path, *, seed: int = 7, page_size: int | None = None, box: Sandbox | None = None
     ) -> None:
-        self.folder = folder
-        self.box = box or Sandbox(seed=seed, clock=Clock(START), page_size=page_size)
-        self.account: Account = self.box.account(OWN)
+        super().__init__(folder, box or Sandbox(seed=seed, clock=Clock(START), page_size=page_size))
         self.other: Account = self.box.account(OTHER)
-        self.config = Config()
         self.heard = Heard()
-        (folder / "manifests").mkdir(exist_ok=True, parents=True)
 
     def copy(self, folder: Path) -> House:
         """Return another house that is just as this one: the same IDs, state, manifests and time."""
@@ -72,33 +61,6 @@ class House:
         box = Sandbox(seed=8, clock=Clock(self.box.clock()))
         box.load_json(self.box.to_json())
         return House(folder, box=box)
-
-    def write(self, name: str, text: str) -> None:
-        """Write a manifest, in place of what was there under that name."""
-        (self.folder / "manifests" / name).write_text(text)
-
-    def manifest(self, name: str) -> str:
-        """Return what stands in a manifest."""
-        return (self.folder / "manifests" / name).read_text()
-
-    def remove(self, name: str) -> None:
-        """Take a manifest away."""
-        (self.folder / "manifests" / name).unlink()
-
-    def settings(self, **changed: Any) -> Settings:
-        """Return what the engine needs, with the time and the sandbox in it."""
-        usual: dict[str, Any] = {
-            "manifests": Path("manifests"),
-            "state": "state",
-            "config": self.config,
-            "clock": self.box.clock,
-            "session": self.box.session(),
-            "sleep": self.box.advance,
-            "monotonic": lambda: self.box.clock().timestamp(),
-            "randomness": random.Random(0),
-            "cwd": self.folder,
-        }
-        return Settings(**usual | changed)
 
     def plan_run(self, **choices: Any) -> engine.PlanRun:
         """Plan for all accounts, a minute later."""

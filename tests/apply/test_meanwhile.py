@@ -11,8 +11,9 @@ from reconciler.apply import Result
 from reconciler.engine import Choices
 from reconciler.model.change import Approval
 from reconciler.state import LocalStore, forget
-from tests.apply.house import OWN, House, told
+from tests.apply.house import House, told
 from tests.apply.street import LIST, READ
+from tests.house import OWN
 
 ROLE = f"""
 kind: Role
@@ -276,7 +277,7 @@ def test_an_import_waits_for_its_approval_and_for_an_interrupted_run(settled: Ho
     bare = settled.apply(review=False)
     assert {one.outcome for one in bare.outcomes if one.address == "role/found"} == {Result.HELD}
     assert "role/found" not in settled.owned
-    settled.write("c.yaml", settled.manifest("c.yaml") + "tags: {team: other}\n")
+    settled.write("c.yaml", settled.read("c.yaml") + "tags: {team: other}\n")
     stopped = settled.apply(interrupted=lambda: True)
     assert {one.outcome for one in stopped.outcomes} == {Result.NOT_TRIED}
     assert "role/found" not in settled.owned

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from reconciler import engine
 from reconciler.drift import DriftReport, Finding, Kind
 from reconciler.engine import DriftRun, Settings
-from tests.scenarios.house import ACCOUNT, START, House, arn, trusting
+from tests.house import START
+from tests.scenarios.house import ACCOUNT, House, arn, trusting
 
 OTHER = "444455556666"
 DAY = 86_400
@@ -29,7 +29,7 @@ class Watched(House):
         self.slept: list[float] = []
         self.write("keeper.yaml", "kind: Role\nname: keeper\ntrust: [{service: ec2.amazonaws.com}]\n")
 
-    def settings(self) -> Settings:
+    def settings(self, **changed: Any) -> Settings:
         """The same, with a clock that is exact to the half second and a sleep that is noted."""
 
         def sleep(seconds: float) -> None:
@@ -39,7 +39,7 @@ class Watched(House):
         def monotonic() -> float:
             return (self.box.clock() - START).total_seconds()
 
-        return replace(super().settings(), sleep=sleep, monotonic=monotonic)
+        return super().settings(**{"sleep": sleep, "monotonic": monotonic} | changed)
 
     def ask(self, *, record: bool = True) -> DriftReport:
         """Look for drift, and ask CloudTrail; of a fleet the report of the first account."""

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,16 @@ from reconciler import engine
 from reconciler.apply import ApplyResult, Result
 from reconciler.config import Config
 from reconciler.drift import DriftReport, Finding
-from reconciler.engine import Choices, Settings
+from reconciler.engine import Choices
 from reconciler.model.change import Action, Approval, Change
 from reconciler.model.diagnostic import Code, Diagnostic
 from reconciler.plan import Plan
 from reconciler.planfile import plan_to_json, read_plans
-from reconciler.sandbox import Account, Clock, Sandbox
+from reconciler.sandbox import Clock, Sandbox
 from reconciler.state import LocalStore, Owned, State
+from tests.house import OWN, START, Ground
 
-ACCOUNT = "111122223333"
-START = datetime(2126, 11, 24, 10, 0, tzinfo=UTC)  # credentials look at the real time, and must not have expired
+ACCOUNT = OWN
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 
 
@@ -47,32 +45,13 @@ def trusting(*principals: str, effect: str = "Allow") -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-class House:
+class House(Ground):
     """One account with its manifests and its memory; the time stands still until it is moved."""
 
     def __init__(self, folder: Path, **sandbox: Any) -> None:
-        self.folder = folder
-        self.box = Sandbox(clock=Clock(START), **sandbox)
-        self.account: Account = self.box.account(ACCOUNT)
-        self.config = Config()
-        self.session = self.box.session()
-        self.manifests = folder / "manifests"
-        self.manifests.mkdir(exist_ok=True)
+        super().__init__(folder, Sandbox(clock=Clock(START), **sandbox))
 
     # The scene
-
-    def write(self, name: str, text: str) -> None:
-        """Write a manifest."""
-        file = self.manifests / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(textwrap.dedent(text))
-
-    def read(self, name: str) -> str:
-        """Return what stands in a manifest."""
-        return (self.manifests / name).read_text()
-
-    def remove(self, name: str) -> None:
-        (self.manifests / name).unlink()
 
     def act_as(self, caller: str) -> None:
         """Let the engine run as `role/NAME` or `user/NAME` from now on."""
@@ -90,18 +69,6 @@ class House:
         return self.box.clock().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     # The program
-
-    def settings(self) -> Settings:
-        return Settings(
-            manifests=Path("manifests"),
-            state="state",
-            config=self.config,
-            clock=self.box.clock,
-            session=self.session,
-            sleep=self.box.advance,
-            monotonic=lambda: self.box.clock().timestamp(),
-            cwd=self.folder,
-        )
 
     def plan(self, **choices: Any) -> Plan:
         """Plan, twice, and return the plan, which must be the same."""

@@ -64,7 +64,7 @@ ci: opinions test lint types imports cov ## What CI runs: the quick suite, the l
 soak: $(STAMP) ## Every property with 100,000 examples; takes hours
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m hypothesis -o faulthandler_timeout=0
 
-bench: $(STAMP) ## Measure CPU seconds and memory beside a minimal program
+bench: $(STAMP) ## Measure the plan, drift and the sandbox against their limits
 	$(BIN)/python -m tests.bench
 
 golden: $(STAMP) ## Write the golden files anew; review them with git diff

@@ -3,14 +3,19 @@
 Each role trusts a user of the account with MFA and a service, has one inline policy of two statements, two
 attached policies, three tags and a description: what a role of a busy account looks like. Live and declared
 agree, but lists come in another order and single values as lists of one, as IAM likes to show them.
+
+Troubled, the same account has an orphan in every tenth role, of all standings: the first of its users were recreated
+or deleted, and where a further few are trusted there is an ID that nobody knows, in the place of one that is missing
+or beside it.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -23,11 +28,26 @@ TEAM_POLICIES = [f"arn:aws:iam::{ACCOUNT}:policy/team-{number:02d}" for number i
 _XMLNS = 'xmlns="https://iam.amazonaws.com/doc/2010-05-08/"'
 
 
+class Fate(Enum):
+    """What has become of those who trust a user: the first users have one each, in turn, one in forty."""
+
+    RECREATED = 0
+    DELETED = 1
+    INFERRED = 2
+    UNKNOWN = 3
+
+
+def fate_of(user: int) -> Fate | None:
+    """Return the fate of the user of that number, in the troubled account."""
+    return Fate(user % len(Fate)) if user < USERS // 10 else None
+
+
 @dataclass(frozen=True)
 class BenchRole:
-    """One role, by number."""
+    """One role, by number, in the account as it was or in trouble."""
 
     number: int
+    troubled: bool = False
 
     @property
     def name(self) -> str:
@@ -92,7 +112,7 @@ inline_policies:
             "Statement": [
                 {
                     "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:user/{self.user}"},
+                    "Principal": {"AWS": self.trusted()},
                     "Action": "sts:AssumeRole",
                     "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
                 },
@@ -103,6 +123,22 @@ inline_policies:
                 },
             ],
         }
+
+    def trusted(self) -> str | list[str]:
+        """Return what IAM shows of the user: its ARN, or what is left of it."""
+        user = self.number % USERS
+        arn = f"arn:aws:iam::{ACCOUNT}:user/{self.user}"
+        match fate_of(user) if self.troubled else None:
+            case None:
+                return arn
+            case Fate.RECREATED | Fate.DELETED:
+                return _user_id(user)
+            case Fate.INFERRED:
+                return f"AIDANOBODY{user:011d}"
+            case Fate.UNKNOWN:
+                return [arn, f"AIDANOBODY{user:011d}"]
+            case fate:
+                assert_never(fate)
 
     def inline(self) -> dict[str, Any]:
         """Return the inline policy as IAM shows it."""
@@ -156,7 +192,7 @@ def write_manifests(folder: Path, count: int) -> None:
         (folder / f"{role.name}.yaml").write_text(role.manifest(), encoding="utf-8")
 
 
-def pages(count: int) -> dict[tuple[str, str], bytes]:
+def pages(count: int, *, troubled: bool = False) -> dict[tuple[str, str], bytes]:
     """Return every reply that a plan of this account asks for, by call and what tells its pages apart.
 
     That is the marker, or the policy's ARN; `+policies` behind the marker is the page with managed policies.
@@ -167,16 +203,16 @@ def pages(count: int) -> dict[tuple[str, str], bytes]:
         ("GetPolicy", READ_ONLY): _reply("GetPolicy", f"<Policy>{_policy(READ_ONLY)}</Policy>", _XMLNS),
     }
     for start in range(0, max(count, 1), PAGE):
-        rendered |= _pages_from(start, count)
+        rendered |= _pages_from(start, count, troubled=troubled)
     return rendered
 
 
-def _pages_from(start: int, count: int) -> dict[tuple[str, str], bytes]:
+def _pages_from(start: int, count: int, *, troubled: bool) -> dict[tuple[str, str], bytes]:
     """Return one page of each list; the first has users and policies too."""
-    roles = [BenchRole(number) for number in range(start, min(start + PAGE, count))]
+    roles = [BenchRole(number, troubled) for number in range(start, min(start + PAGE, count))]
     following = f"page-{start + PAGE}" if start + PAGE < count else None
     marker = f"page-{start}" if start else ""
-    users = "" if start else "".join(_user(f"user-{number:03d}", number) for number in range(USERS))
+    users = "" if start else _users(troubled=troubled)
     policies = "" if start else "".join(f"<member>{_policy(arn)}</member>" for arn in TEAM_POLICIES)
     details = "".join(role.detail() for role in roles)
     call = "GetAccountAuthorizationDetails"
@@ -224,9 +260,22 @@ def _tag(key: str, value: str) -> str:
     return f"<member><Key>{key}</Key><Value>{escape(value)}</Value></member>"
 
 
-def _user(name: str, number: int) -> str:
+def _users(*, troubled: bool) -> str:
+    fates = {number: fate_of(number) if troubled else None for number in range(USERS)}
+    return "".join(
+        _user(f"user-{number:03d}", _user_id(number + USERS if fate is Fate.RECREATED else number))
+        for number, fate in fates.items()
+        if fate is not Fate.DELETED
+    )
+
+
+def _user_id(number: int) -> str:
+    return f"AIDABENCH{number:012d}"
+
+
+def _user(name: str, user_id: str) -> str:
     return (
-        f"<member><Path>/</Path><UserName>{name}</UserName><UserId>AIDABENCH{number:012d}</UserId>"
+        f"<member><Path>/</Path><UserName>{name}</UserName><UserId>{user_id}</UserId>"
         f"<Arn>arn:aws:iam::{ACCOUNT}:user/{name}</Arn><CreateDate>2026-01-01T00:00:00Z</CreateDate>"
         f"<GroupList/><AttachedManagedPolicies/></member>"
     )

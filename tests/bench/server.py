@@ -1,6 +1,6 @@
 """Canned pages on the loopback, in a process of their own, so that serving them is on nobody's account.
 
-    python -m tests.bench.server COUNT
+    python -m tests.bench.server COUNT [troubled]
 
 prints its address once it listens, and serves until its standard input is closed.
 """
@@ -49,7 +49,8 @@ def _which(form: Mapping[str, list[str]]) -> str:
 
 def main() -> None:
     """Serve an account of so many roles until standard input is closed."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Canned, pages(int(sys.argv[1]))))
+    rendered = pages(int(sys.argv[1]), troubled="troubled" in sys.argv[2:])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Canned, rendered))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201  the address, for the bench

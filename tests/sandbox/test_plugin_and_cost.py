@@ -1,4 +1,4 @@
-"""Fixtures as a user imports them, and what the sandbox costs."""
+"""Fixtures as a user imports them, and accounts of many roles; what both cost is measured in `tests/bench`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
-import pytest
-
 from reconciler.sandbox import Account, Sandbox
-from tests.sandbox.situation import loopback_session, trusting
+from tests.sandbox.situation import trusting
 
 ROOT = Path(__file__).parents[2]
 THEIR_TEST = """
@@ -56,29 +53,3 @@ def test_the_journal_of_a_large_account_shows_it_as_it_was_after_each_call(sandb
     first, last = sandbox.journal[0].after, sandbox.journal[-1].after
     assert first.tables.roles.get(names[1]).description != "changed"
     assert last.tables.roles.get(names[1]).description == "changed"
-
-
-@pytest.mark.slow
-def test_the_server_answers_no_slower_than_motos_own() -> None:
-    """Side by side, three rounds each, the best of each."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - needs flask, which only this test does
-
-    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    with Sandbox().serve() as server:
-        ours, theirs = server.url, f"http://{host}:{port}"
-        for url in (ours, theirs):
-            _round(url, calls=20)
-        best = {url: max(_round(url, calls=200) for _ in range(3)) for url in (ours, theirs)}
-    moto.stop()
-    assert best[ours] >= 0.9 * best[theirs]
-
-
-def _round(url: str, *, calls: int) -> float:
-    client = loopback_session().client("iam", endpoint_url=url)
-    start = time.perf_counter()
-    for _ in range(calls):
-        client.get_account_summary()
-    client.close()
-    return calls / (time.perf_counter() - start)

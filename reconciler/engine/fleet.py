@@ -285,10 +285,10 @@ def _bereft(arn: str, world: World, plan: Plan | None) -> Iterator[str]:
             continue
         declaration = world.desired.objects.get(role.address)
         declared = declaration.value if declaration else None
-        if not isinstance(declared, Role):
-            how = "which is not managed"
-        elif arn in principal_ids(declared.trust, world.index):
+        if isinstance(declared, Role) and arn in principal_ids(declared.trust, world.index):
             how = "which is declared to trust it"
+        elif declared is None and world.owned_address(role.address) is None:
+            how = "which is not managed"
         else:
             how = "which this plan leaves alone"
         yield f"{role.address} of account {role.account}, {how}, trusts it and will hold a dead ID"

@@ -20,6 +20,7 @@ from reconciler.engine.fleet import (
     with_notices,
     with_what_can_be_named,
 )
+from reconciler.engine.live import with_aws_policies
 from reconciler.engine.refusals import no_such_target, raise_errors, warnings
 from reconciler.engine.runs import AccountPlan
 from reconciler.engine.settings import remembered_settings, within
@@ -60,7 +61,9 @@ def _worlds(work: Work, readings: Mapping[str, Reading]) -> dict[str, World]:
     for account, reading in readings.items():
         try:
             with work.beside_the_others(reading.account, AwsError):
-                worlds[account] = work.world(reading, readings)
+                world = work.world(reading, readings)
+                snapshot = with_aws_policies(reading.snapshot, world.desired, reading.iam)
+                worlds[account] = replace(world, snapshot=snapshot)
         except AwsError:
             raise
         except ReconcilerError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from reconciler.engine.accounts import Account, chosen, planned, reachable
-from reconciler.engine.live import names, policies_matter, with_aws_policies, with_what_is_missing
+from reconciler.engine.live import names, policies_matter, with_what_is_missing
 from reconciler.engine.refusals import another_state, raise_errors
 from reconciler.engine.settings import Choices, Progress, Settings, store_of, within
 from reconciler.iam import Aws, Caller, Iam
@@ -263,7 +263,7 @@ class Work:
         ignore = self.settings.config.ignore
         return World(
             desired=desired,
-            snapshot=with_aws_policies(reading.snapshot, desired, reading.iam),
+            snapshot=reading.snapshot,
             state=reading.state,
             index=self.index(readings),
             ignore=Ignore(

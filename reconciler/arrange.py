@@ -35,6 +35,7 @@ from reconciler.operations import (
     create_role,
     write_trust,
 )
+from reconciler.rings import rings
 from reconciler.stages import Arranged, Called, staged
 from reconciler.trust import principal_ids
 from reconciler.world import World
@@ -432,21 +433,6 @@ def _cycles(drafts: Mapping[str, Draft]) -> dict[str, frozenset[str]]:
         arn: {principal for principal in (draft.move.principals if draft.move else ()) if principal in made}
         for arn, draft in made.items()
     }
-    reachable = {arn: _reach(arn, trusts) for arn in trusts}
-    found = {}
-    for arn, draft in made.items():
-        together = frozenset(other for other in trusts[arn] if arn in reachable[other] or other == arn)
-        if together:
-            found[draft.address] = together
-    return found
-
-
-def _reach(start: str, edges: Mapping[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
-    queue = list(edges[start])
-    while queue:
-        arn = queue.pop()
-        if arn not in seen:
-            seen.add(arn)
-            queue.extend(edges.get(arn, ()))
-    return seen
+    ring = rings(trusts)
+    together = {arn: frozenset(other for other in trusts[arn] if ring[other] == ring[arn]) for arn in made}
+    return {made[arn].address: others for arn, others in together.items() if others}

@@ -15,10 +15,10 @@ from functools import cached_property
 
 from reconciler.chains import Chains
 from reconciler.diff import Draft
-from reconciler.model.assuming import names_role
 from reconciler.model.change import Call
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
+from reconciler.named import Named
 from reconciler.operations import Effect, Step
 from reconciler.world import World
 
@@ -65,29 +65,21 @@ class Bearing:
         return self._size[self.component[address]] <= 1
 
     @cached_property
-    def _assumable(self) -> list[Draft]:
-        """Return the roles that change and let in anybody who has policies of his own."""
-        return [draft for draft in self.drafts.values() if _moves(draft) and _can_be_assumed(draft)]
-
-    @cached_property
-    def _named(self) -> dict[frozenset[str], list[str]]:
-        return {}
-
-    def _roles_named(self, patterns: frozenset[str]) -> list[str]:
-        """Return the addresses of the roles that change, and that the patterns may mean."""
-        if patterns not in self._named:
-            self._named[patterns] = [
-                role.address for role in self._assumable if any(names_role(patterns, arn) for arn in _arns(role))
-            ]
-        return self._named[patterns]
+    def _named(self) -> Named:
+        """Return the roles that change and let in anybody who has policies of his own, by ARN."""
+        roles = (draft for draft in self.drafts.values() if _moves(draft) and _can_be_assumed(draft))
+        return Named((arn, role.address) for role in roles for arn in _arns(role))
 
     def _links(self) -> Iterator[tuple[str, str]]:
-        """Yield who moves the right to assume whom, as pairs of addresses, as far as the components need it."""
+        """Yield who moves the right to assume whom, as pairs of addresses and of patterns that stand for several."""
+        used: set[str] = set()
         for draft in self.drafts.values():
-            patterns = {step.targets for step in draft.steps if step.assumes is not Effect.NEUTRAL}
-            yield from ((draft.address, named[0]) for one in patterns if (named := self._roles_named(one)))
-        for named in self._named.values():
-            yield from itertools.pairwise(named)
+            targets = {step.targets for step in draft.steps if step.assumes is not Effect.NEUTRAL}
+            patterns = frozenset().union(*targets)
+            yield from ((draft.address, pattern) for pattern in patterns if self._named.by(pattern))
+            used |= patterns
+        for pattern in used:
+            yield from ((pattern, address) for address in self._named.by(pattern))
 
     def _chained(self) -> Iterator[tuple[str, str]]:
         """Yield which changes are met one after the other along a chain of roles."""
@@ -100,8 +92,8 @@ class Bearing:
 
     def leads_on(self, address: str, step: Step) -> bool:
         """Tell whether a step moves the right to assume another role that changes too."""
-        named = self._roles_named(step.targets) if step.assumes is not Effect.NEUTRAL else []
-        return any(other != address for other in named[:2])
+        patterns = step.targets if step.assumes is not Effect.NEUTRAL else ()
+        return any(other != address for pattern in patterns for other in self._named.by(pattern)[:2])
 
     def policies_of(self, draft: Draft) -> list[Draft]:
         """Return the managed policies that change in place and are, or come to be, a role's own or its boundary."""
@@ -134,22 +126,24 @@ class Bearing:
 
 
 class _Groups:
-    """Addresses in groups that grow together."""
+    """Addresses in groups that grow together; whatever else is joined to them holds them together."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        self._parent = {address: address for address in addresses}
+        self._addresses = sorted(addresses)
+        self._parent: dict[str, str] = {}
 
-    def _root(self, address: str) -> str:
-        while self._parent[address] != address:
-            self._parent[address] = address = self._parent[self._parent[address]]
-        return address
+    def _root(self, one: str) -> str:
+        parent = self._parent
+        while (above := parent.setdefault(one, one)) != one:
+            parent[one] = one = parent[above]
+        return one
 
     def join(self, one: str, other: str) -> None:
         self._parent[self._root(one)] = self._root(other)
 
     def numbers(self) -> dict[str, int]:
         found: dict[str, int] = {}
-        return {address: found.setdefault(self._root(address), len(found)) for address in sorted(self._parent)}
+        return {address: found.setdefault(self._root(address), len(found)) for address in self._addresses}
 
 
 def _bearing(draft: Draft) -> Iterator[str]:

@@ -2,10 +2,10 @@
 
     python -m tests.mutation [MODULE [FUNCTION...]]
 
-Each change of `tests.mutation.changes` is made in a process of its own, forked from one that has the libraries in
-memory, and the tests that reach the changed lines are run there, the quick ones first, until one fails. Where none
-does, the change must stand in tests/mutants.md with the reason why it makes no difference; what stands there and is
-noticed after all must not. Exit 1 otherwise.
+Each change of `tests.mutation.changes` is made in a process of its own, forked from one that has in memory whatever
+does not import the module, and the tests that reach the changed lines are run there, the quick ones first, until one
+fails. Where none does, the change must stand in tests/mutants.md with the reason why it makes no difference; what
+stands there and is noticed after all must not. Exit 1 otherwise.
 
 Mutmut leaves out whatever is decorated or outside of functions, Cosmic Ray starts Python and all tests anew each time:
 hence a runner of our own.
@@ -22,6 +22,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
@@ -30,6 +31,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import coverage
+import grimp
 import hypothesis
 import pytest
 
@@ -42,15 +44,15 @@ TESTS = {
     "reconciler/model/policy.py": [f"tests/model/test_{name}.py" for name in ("policy", "objects", "meaning")],
     "reconciler/diff.py": ["tests/plan/test_diff.py", "tests/plan/test_worlds.py"],
 }
-LIBRARIES = ["boto3", "hypothesis.strategies", "pydantic", "ryaml", "reconciler.sandbox", "tests.conftest"]
+LIBRARIES = ["boto3", "hypothesis.strategies", "pydantic", "ryaml"]
 PATIENCE = 60.0
 """Seconds beyond three times what the tests took; a change that makes them run on is noticed, too."""
 
 Result = TypeVar("Result")
 
 
-def in_a_fork(work: Callable[[], Result], *, patience: float) -> Result | None:
-    """Return what comes of some work in a forked process, None if nothing comes in time."""
+def in_a_fork(work: Callable[[], Result], *, patience: float | None = None) -> Result | None:
+    """Return what comes of some work in a forked process, None if nothing comes in so many seconds."""
     forks = multiprocessing.get_context("fork")
     here, there = forks.Pipe(duplex=False)
     process = forks.Process(target=lambda: there.send(work()))
@@ -70,10 +72,14 @@ def in_a_fork(work: Callable[[], Result], *, patience: float) -> Result | None:
 
 @dataclass
 class Reach:
-    """Seconds that each test took, and the tests by line; what runs while modules are imported is every test's."""
+    """Seconds that each test took, and the tests by line; what runs while modules are imported is every test's.
+
+    `modules` are those of ours that the tests have imported.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
     by_line: Mapping[int, Iterable[str]] = field(default_factory=dict)
+    modules: Sequence[str] = ()
 
     def tests_of(self, lines: range) -> list[str]:
         """Return the tests that reach any of the lines, the quick ones first."""
@@ -103,17 +109,33 @@ def reach_of(module: str, tests: Sequence[str]) -> Reach:
         outcome = run(tests, plugins=[watch])
     if outcome != pytest.ExitCode.OK:
         return Reach()
-    return Reach(watch.seconds, measured.get_data().contexts_by_lineno(str(HERE / module)))
+    by_line = measured.get_data().contexts_by_lineno(str(HERE / module))
+    return Reach(watch.seconds, by_line, [name for name in sys.modules if name.startswith("reconciler.")])
 
 
 # --- one change --------------------------------------------------------------------------------------------------
+
+
+def name_of(module: str) -> str:
+    """Return the name under which a module's file is imported."""
+    return module.removesuffix(".py").replace("/", ".")
+
+
+def keep_ready(module: str, modules: Iterable[str]) -> None:
+    """Import of some modules those that have nothing to do with the one that is going to change."""
+    concerned = {name_of(module)} | grimp.build_graph("reconciler").find_downstream_modules(name_of(module))
+    for name in modules:
+        parts = name.split(".")
+        if concerned.isdisjoint(".".join(parts[:size]) for size in range(1, len(parts) + 1)):
+            importlib.import_module(name)
+    assert name_of(module) not in sys.modules, "it would stay as it is"
 
 
 class Changed(MetaPathFinder, Loader):
     """Imports a module from a syntax tree instead of from its file."""
 
     def __init__(self, module: str, tree: ast.Module) -> None:
-        self.name, self.path, self.tree = module.removesuffix(".py").replace("/", "."), HERE / module, tree
+        self.name, self.path, self.tree = name_of(module), HERE / module, tree
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         return spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
@@ -137,9 +159,7 @@ def run(tests: Iterable[str], *, plugins: Sequence[Any]) -> int:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-    quietly = ["-x", "-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    alone = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-    return pytest.main([*quietly, *alone, *tests], plugins=plugins)
+    return pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *tests], plugins=plugins)
 
 
 def is_noticed(change: Change, module: str, tree: ast.Module, reach: Reach) -> bool:
@@ -177,9 +197,10 @@ def listed(module: str) -> set[str]:
 
 def examine(module: str, functions: Sequence[str] = ()) -> bool:
     """Make every change of a module, or of some functions, say which go unnoticed, and tell whether the list agrees."""
-    reach = in_a_fork(lambda: reach_of(module, TESTS[module]), patience=1_800)
+    reach = in_a_fork(partial(reach_of, module, TESTS[module]))
     if reach is None or not reach.seconds:
         sys.exit(f"{module}: its tests fail as they are")
+    keep_ready(module, reach.modules)
     tree = ast.parse((HERE / module).read_text())
     every = changes_of(tree)
     named = [(name, change) for name, change in zip(lines_of(every), every, strict=True) if _is_in(name, functions)]
@@ -209,9 +230,7 @@ def main(module: str = "", *functions: str) -> int:
     """Examine a module, or functions of it, or all that decide."""
     for name in LIBRARIES:
         importlib.import_module(name)
-    for name in [name for name in sys.modules if name.startswith("reconciler.") and ".sandbox" not in name]:
-        del sys.modules[name]
-    os.environ["HYPOTHESIS_PROFILE"] = "mutation"
+    os.environ |= {"HYPOTHESIS_PROFILE": "mutation", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     shown = hypothesis.settings(
         max_examples=30,
         derandomize=True,
@@ -221,7 +240,7 @@ def main(module: str = "", *functions: str) -> int:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     hypothesis.settings.register_profile("mutation", shown)
-    agreed = [examine(module, functions) for module in ([module] if module else TESTS)]
+    agreed = [in_a_fork(partial(examine, one, functions)) for one in ([module] if module else TESTS)]
     return 0 if all(agreed) else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ from reconciler.cli.group import Command
 from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.results import ERROR, FINE
 from reconciler.cli.terminal import Terminal
-from reconciler.model.diagnostic import ReconcilerError
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.render.json import dumps, validation_to_json
 from reconciler.render.text import validation_text
 
@@ -34,8 +35,11 @@ def command(terminal: Terminal, /, *, paths: tuple[str, ...], form: str, common:
     """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
+    told = list(map(Path, paths))
     try:
-        found = engine.validate(common.settings(), list(map(Path, paths)))
+        settings = common.settings()
+        _refuse_strangers(told, settings.manifests)
+        found = engine.validate(settings, told)
     except ReconcilerError as error:  # such as a configuration that cannot be used
         if form == "text":
             raise
@@ -46,3 +50,23 @@ def command(terminal: Terminal, /, *, paths: tuple[str, ...], form: str, common:
     else:
         terminal.show(validation_text(found.diagnostics, terminal.out, **counts))
     return ERROR if any(diagnostic.is_error for diagnostic in found.diagnostics) else FINE
+
+
+def _refuse_strangers(paths: Sequence[Path], manifests: Path) -> None:
+    """Raise RM120 for paths that are not there, or have nothing to do with the manifests: they would pass unread."""
+    missing = [path for path in paths if not path.exists()]
+    apart = [path for path in paths if path not in missing and not _is_among(path.resolve(), manifests.resolve())]
+    strangers = [
+        *(Diagnostic(Code.RM120, f"{path} does not exist.", help=_NAME_ONE) for path in missing),
+        *(Diagnostic(Code.RM120, f"{path} is not below {manifests}.", help=_NARROWS) for path in apart),
+    ]
+    if strangers:
+        raise ReconcilerError(*strangers)
+
+
+def _is_among(path: Path, folder: Path) -> bool:
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
+
+
+_NAME_ONE = "Name a manifest or a folder of them."
+_NARROWS = "PATH narrows down what is below --manifests."

@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
             "InvalidSignatureException",
             "InvalidToken",
             "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
             "OptInRequired",
             "RequestExpired",
             "RequestTimeTooSkewed",
@@ -328,14 +329,12 @@ def _denied_help(why: str, statement: str) -> str:
 
 
 def _resource(told: str | None, asked: Asked) -> str:
-    """Return the ARN to allow: IAM names a resource by ARN, or as `role NAME` without its path."""
-    if told is None or told == "*":
-        return "*"
-    if told.startswith("arn:"):
-        return told
-    kind, _, name = told.partition(" ")
-    if asked.account and kind in {"role", "user", "group", "policy"} and name:
-        return f"arn:{asked.partition}:iam::{asked.account}:{kind}/{name}"
+    """Return the ARN to allow: IAM names a resource by ARN, as `policy ARN`, or as `role NAME` without its path."""
+    kind, _, name = (told or "*").rpartition(" ")
+    if name.startswith("arn:"):
+        return name
+    if asked.account and kind in {"role", "user", "group", "policy", "instance profile"} and name:
+        return f"arn:{asked.partition}:iam::{asked.account}:{kind.replace(' ', '-')}/{name}"
     return "*"
 
 

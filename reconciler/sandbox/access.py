@@ -7,23 +7,16 @@ both services).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
-from reconciler.sandbox.authority import _caller, _circumstances, _permissions
+from reconciler.sandbox import asker
+from reconciler.sandbox.asker import Context
 from reconciler.sandbox.callers import Credentials
 from reconciler.sandbox.calls.sts import caller_arn
+from reconciler.sandbox.denial import reason
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.evaluator import Decision, Request, Source, Verdict, evaluate_identity
+from reconciler.sandbox.evaluator import Request, evaluate_identity
 from reconciler.sandbox.world import Call, World
-
-Context = dict[str, str | tuple[str, ...] | bool]
-
-_SOURCES: Final[Mapping[Source, str]] = {
-    Source.BOUNDARY: "permissions boundary",
-    Source.SESSION: "session policy",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +53,16 @@ class Access:
         closed: only a policy of the resource could open it, and the sandbox has none.
         """
         call = self._call()
-        context = {**_circumstances(call, self.credentials), "aws:RequestedRegion": self.region, **demand.context}
-        request = Request(demand.action, demand.resource, _caller(call), context)
-        decision = evaluate_identity(_permissions(call), request)
+        context = {**asker.circumstances(call, self.credentials), "aws:RequestedRegion": self.region, **demand.context}
+        request = Request(demand.action, demand.resource, asker.caller(call), context)
+        decision = evaluate_identity(asker.permissions(call), request)
         if not decision.allowed:
-            raise self._denied(demand, _reason(decision))
+            raise self._denied(demand, reason(decision))
         if owner not in (None, self.account):
             raise self._denied(demand, f"because no resource-based policy allows the {demand.action} action")
 
     def _call(self) -> Call:
-        """Where `authority` looks up who is calling."""
+        """Where `asker` looks up who is calling."""
         caller = self.credentials.caller
         account = self.world.account(caller.account_id)
         return Call(world=self.world, account=account, caller=caller, name="", params={})
@@ -78,10 +71,3 @@ class Access:
         arn = caller_arn(self.world, self.credentials.caller)
         on = "" if demand.resource == "*" else f' on resource: "{demand.resource}"'
         return IamError("AccessDenied", f"User: {arn} is not authorized to perform: {demand.action}{on} {reason}")
-
-
-def _reason(decision: Decision) -> str:
-    kind = _SOURCES.get(decision.source, "identity-based policy")
-    if decision.verdict is Verdict.EXPLICIT_DENY:
-        return f"with an explicit deny in {'an' if kind.startswith('i') else 'a'} {kind}"
-    return f"because no {kind} allows the {decision.action} action"

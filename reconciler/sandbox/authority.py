@@ -9,31 +9,35 @@ is asked, and any role that exists can be assumed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Final
 
-from reconciler.sandbox import evaluator
-from reconciler.sandbox.callers import AwsItself, Credentials, Root, SessionCaller, UserCaller
+from reconciler.sandbox import asker, evaluator
+from reconciler.sandbox.asker import Context
+from reconciler.sandbox.callers import AwsItself, Credentials, Root, UserCaller
 from reconciler.sandbox.calls import federation, sts
-from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser, ProviderSession
-from reconciler.sandbox.calls.policies import lookup
+from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser
 from reconciler.sandbox.calls.proof import not_authorised
 from reconciler.sandbox.calls.sts import caller_arn, refused
+from reconciler.sandbox.denial import denied
 from reconciler.sandbox.entities import Group, InstanceProfile, Role, Tags, User
-from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.evaluator import Decision, Permissions, Request, Source, Verdict
-from reconciler.sandbox.world import AccountState, Call
-
-Context = dict[str, str | tuple[str, ...] | bool]
+from reconciler.sandbox.errors import invalid_token
+from reconciler.sandbox.evaluator import Request
+from reconciler.sandbox.wire import operation_model
+from reconciler.sandbox.world import Call
 
 _OPEN: Final = frozenset({"GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo"})
-_EVERYTHING: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 _KINDS: Final = (
     ("InstanceProfileName", "instance-profile"),
     ("RoleName", "role"),
-    ("UserName", "user"),
     ("GroupName", "group"),
+    ("UserName", "user"),
 )
+_LISTED: Final = {
+    "ListRoles": "role",
+    "ListUsers": "user",
+    "ListGroups": "group",
+    "ListInstanceProfiles": "instance-profile",
+}
 
 
 def authorise(call: Call, credentials: Credentials) -> None:
@@ -57,10 +61,10 @@ def authorise(call: Call, credentials: Credentials) -> None:
 
 def demand(call: Call, credentials: Credentials, *, action: str, resource: str) -> None:
     """AccessDenied unless the caller's own policies allow this action on this resource."""
-    request = Request(action, resource, _caller(call), _context(call, credentials))
-    decision = evaluator.evaluate_identity(_permissions(call), request)
+    request = Request(action, resource, asker.caller(call), _context(call, credentials))
+    decision = evaluator.evaluate_identity(asker.permissions(call), request)
     if not decision.allowed:
-        raise _denied(call, decision, resource)
+        raise denied(call, decision, resource)
 
 
 def _check_credentials(call: Call, credentials: Credentials) -> None:
@@ -70,7 +74,7 @@ def _check_credentials(call: Call, credentials: Credentials) -> None:
     federated = isinstance(call.caller, FederatedUser | FederatedRoot)
     unproven = isinstance(call.caller, UserCaller) and credentials.expires is not None and credentials.mfa_at is None
     if federated or unproven:
-        raise _unknown()
+        raise invalid_token()
 
 
 def _authorise_federated(call: Call, credentials: Credentials) -> None:
@@ -78,7 +82,7 @@ def _authorise_federated(call: Call, credentials: Credentials) -> None:
     _, role, proof = federation.asked(call)
     of_saml = call.name == "AssumeRoleWithSAML"
     provider = evaluator.Caller.saml_identity if of_saml else evaluator.Caller.web_identity
-    context = _circumstances(call, credentials) | dict(proof.keys) | {"sts:RoleSessionName": proof.session_name}
+    context = asker.circumstances(call, credentials) | dict(proof.keys) | {"sts:RoleSessionName": proof.session_name}
     if proof.source_identity is not None:
         context["sts:SourceIdentity"] = proof.source_identity
     decision = evaluator.may_assume(
@@ -98,8 +102,8 @@ def _authorise_assuming(call: Call, credentials: Credentials) -> None:
     passed = {tag["Key"]: tag["Value"] for tag in call.params.get("Tags", ())}
     decision = evaluator.may_assume(
         evaluator.AssumableRole(call.text("RoleArn"), role.trust, dict(role.tags)),
-        _caller(call),
-        permissions=_permissions(call),
+        asker.caller(call),
+        permissions=asker.permissions(call),
         session_tags=passed,
         context=_assuming_context(call, credentials),
     )
@@ -108,96 +112,15 @@ def _authorise_assuming(call: Call, credentials: Credentials) -> None:
 
 
 def _assuming_context(call: Call, credentials: Credentials) -> Context:
-    context = _circumstances(call, credentials)
+    context = asker.circumstances(call, credentials)
     if "ExternalId" in call.params:
         context["sts:ExternalId"] = call.text("ExternalId")
     if "SourceIdentity" in call.params:
         context["sts:SourceIdentity"] = call.text("SourceIdentity")
     context["sts:RoleSessionName"] = call.text("RoleSessionName")
     if "SerialNumber" in call.params and "TokenCode" in call.params:
-        context |= _mfa(call.now, call.now)
+        context |= asker.second_factor(call.now, call.now)
     return context
-
-
-# --- the caller ----------------------------------------------------------------------------------
-
-
-def _caller(call: Call) -> evaluator.Caller:
-    organization = call.world.organization
-    match call.caller:
-        case FederatedUser(user_id=user_id):
-            maker = _home(call).user_arn(_living_user(call, user_id))
-            return evaluator.Caller.federated_user(caller_arn(call.world, call.caller), user_arn=maker, user_id=user_id)
-        case FederatedRoot():
-            return evaluator.Caller.federated_user(caller_arn(call.world, call.caller))
-        case UserCaller(user_id=user_id):
-            user = _living_user(call, user_id)
-            arn = _home(call).user_arn(user)
-            return evaluator.Caller.user(arn, unique_id=user_id, tags=dict(user.tags), organization=organization)
-        case SessionCaller() as session:
-            role = _living_role(call, session)
-            arn = _home(call).role_arn(role)
-            tags = {**dict(role.tags), **dict(session.tags)}
-            return evaluator.Caller.role_session(
-                arn, session.session_name, unique_id=role.role_id, tags=tags, organization=organization
-            )
-        case Root() | AwsItself():
-            return evaluator.Caller.root(call.caller.account_id, organization=organization)
-
-
-def _home(call: Call) -> AccountState:
-    return call.world.account(call.caller.account_id)
-
-
-def _living_user(call: Call, user_id: str) -> User:
-    user = _home(call).tables.users.by_key(user_id)
-    if user is None:
-        raise _unknown()
-    return user
-
-
-def _living_role(call: Call, session: SessionCaller) -> Role:
-    role = _home(call).tables.roles.by_key(session.role_id)
-    if role is None:
-        raise _unknown()
-    return role
-
-
-def _unknown() -> IamError:
-    return IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
-
-
-def _permissions(call: Call) -> Permissions:
-    match call.caller:
-        case FederatedUser(user_id=user_id, policies=passed):
-            held = _of_user(call, _living_user(call, user_id))
-            return Permissions(held.policies, held.boundary, passed)
-        case FederatedRoot(policies=passed):
-            return Permissions([_EVERYTHING], None, passed)
-        case UserCaller(user_id=user_id):
-            return _of_user(call, _living_user(call, user_id))
-        case SessionCaller() as session:
-            role = _living_role(call, session)
-            held = _held(call, [role], role.boundary)
-            return Permissions(held.policies, held.boundary, session.policies)
-        case Root() | AwsItself():
-            return Permissions()
-
-
-def _of_user(call: Call, user: User) -> Permissions:
-    groups = [group for group in _home(call).tables.groups if group.group_id in user.groups]
-    return _held(call, [user, *groups], user.boundary)
-
-
-def _held(call: Call, holders: list[User | Role | Group], boundary: str | None) -> Permissions:
-    documents = [text for holder in holders for text in holder.inline.values()]
-    documents += [_document(call, arn) for holder in holders for arn in holder.attached]
-    return Permissions(documents, None if boundary is None else _document(call, boundary))
-
-
-def _document(call: Call, arn: str) -> str:
-    policy = lookup(_home(call).tables, arn)
-    return policy.document if policy else '{"Version":"2012-10-17","Statement":[]}'
 
 
 # --- the call ------------------------------------------------------------------------------------
@@ -205,9 +128,8 @@ def _document(call: Call, arn: str) -> str:
 
 def _demands(call: Call) -> Iterator[tuple[str, str]]:
     """Every action that the call needs, with its resource."""
-    service = "sts" if call.name in sts.HANDLERS else "iam"
     resource = _resource(call)
-    yield f"{service}:{call.name}", resource
+    yield f"{_service(call)}:{call.name}", resource
     if call.name == "GetFederationToken" and call.params.get("Tags"):
         yield "sts:TagSession", resource
     if call.name.startswith("Create") and call.params.get("Tags"):
@@ -220,14 +142,39 @@ def _resource(call: Call) -> str:
     for member in ("PolicyArn", "PolicySourceArn", "OpenIDConnectProviderArn", "SAMLProviderArn"):
         if member in call.params and not call.name.startswith(("Attach", "Detach")):
             return call.text(member)
-    if call.name == "GetFederationToken":
-        return call.account.arn(f"federated-user/{call.text('Name')}", service="sts")
-    if call.name == "CreatePolicy":
-        return call.account.arn(f"policy{call.text('Path', '/')}{call.text('PolicyName')}")
     for member, kind in _KINDS:
         if member in call.params:
             return _named(call, member, kind)
-    return "*"
+    if part := _of_no_entity(call):
+        return call.account.arn(part, service=_service(call))
+    return caller_arn(call.world, call.caller) if _means_the_caller(call) else "*"
+
+
+def _of_no_entity(call: Call) -> str | None:
+    """The last part of the ARN of what is only to be made, or of the path that is listed."""
+    match call.name:
+        case "CreateOpenIDConnectProvider":
+            return f"oidc-provider/{call.text('Url').removeprefix('https://')}"
+        case "CreatePolicy":
+            return f"policy{call.text('Path', '/')}{call.text('PolicyName')}"
+        case "CreateSAMLProvider":
+            return f"saml-provider/{call.text('Name')}"
+        case "GetFederationToken":
+            return f"federated-user/{call.text('Name')}"
+        case name if name in _LISTED:
+            return f"{_LISTED[name]}{call.text('PathPrefix', '/')}"
+        case _:
+            return None
+
+
+def _means_the_caller(call: Call) -> bool:
+    """Whether the call is about a user, and names none: then it is about the user that makes it."""
+    shape = operation_model(_service(call), call.name).input_shape
+    return isinstance(call.caller, UserCaller) and shape is not None and "UserName" in shape.members
+
+
+def _service(call: Call) -> str:
+    return "sts" if call.name in sts.HANDLERS else "iam"
 
 
 def _named(call: Call, member: str, kind: str) -> str:
@@ -252,7 +199,7 @@ def _path_of(call: Call, kind: str, name: str) -> str | None:
 
 
 def _context(call: Call, credentials: Credentials) -> Context:
-    context = _circumstances(call, credentials)
+    context = asker.circumstances(call, credentials)
     if call.name.startswith(("Attach", "Detach")) and "PolicyArn" in call.params:
         context["iam:PolicyARN"] = call.text("PolicyArn")
     if boundary := _boundary(call):
@@ -282,58 +229,3 @@ def _resource_tags(call: Call) -> Tags:
     policy = call.tables.policies.by_key(call.text("PolicyArn"))
     found = role or user or policy
     return found.tags if found else ()
-
-
-def _circumstances(call: Call, credentials: Credentials) -> Context:
-    context: Context = {
-        "aws:CurrentTime": call.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:EpochTime": str(int(call.now.timestamp())),
-        "aws:RequestedRegion": "us-east-1",
-        "aws:SecureTransport": True,
-        "aws:SourceIp": "127.0.0.1",
-    }
-    if credentials.expires is not None:
-        context |= _mfa(credentials.mfa_at, call.now)
-    match call.caller:
-        case ProviderSession(keys=keys):
-            context |= dict(keys)
-        case FederatedUser(user_id=user_id, tags=tags):
-            context |= _principal_tags((*_living_user(call, user_id).tags, *tags))
-        case FederatedRoot(tags=tags):
-            context |= _principal_tags(tags)
-        case _:
-            pass
-    return context
-
-
-def _principal_tags(tags: Tags) -> Context:
-    """The later of two tags whose keys differ only by case wins."""
-    return {f"aws:PrincipalTag/{key.lower()}": value for key, value in tags}
-
-
-def _mfa(since: datetime | None, now: datetime) -> Context:
-    """Temporary credentials say whether there was a second factor; long-term keys say nothing."""
-    if since is None:
-        return {"aws:MultiFactorAuthPresent": False}
-    age = str(int((now - since).total_seconds()))
-    return {"aws:MultiFactorAuthPresent": True, "aws:MultiFactorAuthAge": age}
-
-
-def _denied(call: Call, decision: Decision, resource: str) -> IamError:
-    arn = caller_arn(call.world, call.caller)
-    start = f"User: {arn} is not authorized to perform: {decision.action} on resource: {resource}"
-    kind = _SOURCES.get(decision.source, "identity-based policy")
-    if decision.verdict is Verdict.EXPLICIT_DENY:
-        return IamError("AccessDenied", f"{start} with an explicit deny in {_article(kind)} {kind}")
-    return IamError("AccessDenied", f"{start} because no {kind} allows the {decision.action} action")
-
-
-_SOURCES: Final = {
-    Source.IDENTITY: "identity-based policy",
-    Source.BOUNDARY: "permissions boundary",
-    Source.SESSION: "session policy",
-}
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[0] in "aeiou" else "a"

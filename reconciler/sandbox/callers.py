@@ -50,16 +50,17 @@ Caller = Root | UserCaller | SessionCaller | AwsItself
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """A key and whose it is. `expires` is None for long-term keys; `made` is when CreateAccessKey gave it.
+    """A key and whose it is, and when it was `issued`. `expires` is None for long-term keys.
 
-    `mfa_at` is when a second factor was given. Keys that the sandbox handed out by itself have no `made`:
-    no call lists them, none counts them.
+    `made` is when CreateAccessKey gave it; keys that the sandbox handed out by itself have none: no call lists
+    them, none counts them. `mfa_at` is when a second factor was given.
     """
 
     access_key_id: str
     secret_access_key: str
     session_token: str | None
     caller: Caller
+    issued: datetime | None = None
     expires: datetime | None = None
     made: datetime | None = None
     mfa_at: datetime | None = None

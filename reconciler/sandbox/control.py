@@ -6,7 +6,8 @@
     GET    /_sandbox/journal              mutating calls; ?state=1 with the account's state after each
     GET    /_sandbox/faults               rules, delays, how often each kind has struck
     POST   /_sandbox/faults               one more rule: {"kind": "throttle", "call": "Get*", "rate": 0.1},
-                                          or {"delays": {"principals": 10}}
+                                          or {"delays": {"principals": 10, "events": 300}}, the others then none,
+                                          or {"pace": true}: as many LookupEvents a second as CloudTrail lets through
     DELETE /_sandbox/faults               none any more
     GET    /_sandbox/clock                the time
     POST   /_sandbox/clock                {"advance": seconds}
@@ -25,9 +26,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from reconciler.sandbox import files
+from reconciler.sandbox import cloudtrail, files
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.faults import rule_from_json
+from reconciler.sandbox.faults import is_amount, rule_from_json
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.world import DEFAULT_ACCOUNT
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.box import Sandbox
 
 PREFIX: Final = "/_sandbox"
+_NOT_UNDERSTOOD: Final = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 _Body = Mapping[str, Any]
 _Control = Callable[["Sandbox", _Body, Mapping[str, list[str]]], Any]
 
@@ -48,7 +50,7 @@ def answer(box: Sandbox, request: Request) -> Reply:
         return _json({"error": f"no {request.method} {PREFIX}/{name}", "known": _known()}, 404)
     try:
         return _json(control(box, _body(request), parse_qs(address.query)))
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError, IamError, files.AccountFileError) as error:
+    except (*_NOT_UNDERSTOOD, IamError, files.AccountFileError) as error:
         return _json({"error": str(error) or type(error).__name__}, 400)
 
 
@@ -86,19 +88,35 @@ def _journal(box: Sandbox, _body: _Body, query: Mapping[str, list[str]]) -> Any:
 
 
 def _faults(box: Sandbox, _body: _Body, _query: Mapping[str, list[str]]) -> Any:
-    return box.faults.to_json()
+    faults = box.faults.to_json()
+    return faults | {"delays": faults["delays"] | {"events": box.trail.delay}}
 
 
-def _add_fault(box: Sandbox, body: _Body, _query: Mapping[str, list[str]]) -> Any:
-    if "delays" in body:
-        box.faults.propagation(**{name: float(value) for name, value in body["delays"].items()})
-    else:
-        rule_from_json(box.faults, body)
-    return box.faults.to_json()
+def _add_fault(box: Sandbox, body: _Body, query: Mapping[str, list[str]]) -> Any:
+    match body:
+        case {"delays": Mapping() as delays}:
+            seconds = {name: _seconds(name, value) for name, value in delays.items()}
+            events = seconds.pop("events", 0.0)
+            box.faults.propagation(**seconds)
+            box.trail.delay = events
+        case {"delays": _}:
+            raise ValueError("delays is an object of seconds")
+        case {"pace": True}:
+            box.faults.throttle(cloudtrail.ACTION, **cloudtrail.PACE)
+        case _:
+            rule_from_json(box.faults, body)
+    return _faults(box, {}, query)
+
+
+def _seconds(name: str, value: Any) -> float:
+    if not is_amount(value):
+        raise ValueError(f"{name} is a number of seconds, not {value!r}")
+    return float(value)
 
 
 def _clear_faults(box: Sandbox, _body: _Body, _query: Mapping[str, list[str]]) -> Any:
     box.faults.clear()
+    box.trail.delay = 0.0
     return {}
 
 

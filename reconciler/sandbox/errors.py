@@ -15,6 +15,7 @@ STATUS: Final = {
     "EntityAlreadyExists": 409,
     "EntityTemporarilyUnmodifiable": 409,
     "ExpiredToken": 403,
+    "IDPRejectedClaim": 403,
     "IncompleteSignature": 400,
     "InvalidAction": 400,
     "InvalidClientTokenId": 403,
@@ -32,7 +33,7 @@ STATUS: Final = {
     "UnmodifiableEntity": 400,
     "ValidationError": 400,
 }
-"""HTTP status per error code (botocore's model of IAM 2010-05-08, and the codes that any call may give)."""
+"""HTTP status per error code (botocore's models of IAM and STS, and the codes that any call may give)."""
 
 
 class IamError(Exception):
@@ -43,6 +44,11 @@ class IamError(Exception):
         self.code = code
         self.message = message
         self.status = STATUS.get(code, 400)
+
+
+def invalid_token() -> IamError:
+    """Credentials that are nobody's, or nobody's here."""
+    return IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def not_found(kind: str, name: str) -> IamError:

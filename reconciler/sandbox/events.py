@@ -22,8 +22,10 @@ HOME: Final = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov
 
 SOURCE: Final = "iam.amazonaws.com"
 
+SECRETS: Final = frozenset({"SecretAccessKey", "Password", "NewPassword", "OldPassword"})
+"""Parameters and results that CloudTrail does not write down, and no file does."""
+
 _TYPES: Final = {"Role": "AWS::IAM::Role", "User": "AWS::IAM::User", "Group": "AWS::IAM::Group"}
-_SECRETS: Final = frozenset({"SecretAccessKey", "Password", "NewPassword", "OldPassword"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +151,7 @@ def _recorded(value: Any) -> Any:
     """The same as CloudTrail writes it: `roleName` for `RoleName`."""
     match value:
         case Mapping():
-            return {
-                name[:1].lower() + name[1:]: _recorded(item) for name, item in value.items() if name not in _SECRETS
-            }
+            return {name[:1].lower() + name[1:]: _recorded(item) for name, item in value.items() if name not in SECRETS}
         case list() | tuple():
             return [_recorded(item) for item in value]
         case datetime():

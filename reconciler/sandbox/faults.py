@@ -25,6 +25,7 @@ from typing import Any, Final
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.http import LostReplyError
 
+_LONGEST: Final = 1e9  # seconds: some thirty years
 _DELETES: Final = ("DeleteRole", "DeleteUser", "DeleteGroup", "DeletePolicy")
 
 
@@ -295,6 +296,11 @@ def rule_from_json(faults: Faults, raw: Mapping[str, Any]) -> Rule:
     kind, call = settings.pop("kind", ""), settings.pop("call", "*")
     numbers = {"rate", "skip", "count", "seconds", "per_second", "burst"}
     for name, value in settings.items():
-        if name in numbers and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(f"{name} is a number, not {value!r}")
+        if name in numbers and not is_amount(value):
+            raise ValueError(f"{name} is a number from 0 on, not {value!r}")
     return faults.add(str(kind), str(call), **settings)
+
+
+def is_amount(value: object) -> bool:
+    """Whether a value of JSON is a number, not below zero, and of an extent that a clock has."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LONGEST

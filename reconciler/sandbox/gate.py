@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
 from reconciler.sandbox.calls import federation
-from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.errors import IamError, invalid_token
 from reconciler.sandbox.http import Request
 from reconciler.sandbox.world import DEFAULT_ACCOUNT, World
 
@@ -48,7 +48,7 @@ def authenticate(request: Request, *, world: World, strict: bool) -> Credentials
         # A key that was given out once and is gone is no stranger's.
         return _stranger(key, strict=strict or key in world.ids.taken)
     if not known.active or not _lives(known.caller, world):
-        raise _invalid()
+        raise invalid_token()
     if known.expires is not None and known.expires <= world.clock():
         raise IamError("ExpiredToken", "The security token included in the request is expired")
     return known
@@ -56,7 +56,7 @@ def authenticate(request: Request, *, world: World, strict: bool) -> Credentials
 
 def _stranger(key: str, *, strict: bool) -> Credentials:
     if strict:
-        raise _invalid()
+        raise invalid_token()
     root = Root(account_id=key if _ACCOUNT.fullmatch(key) else DEFAULT_ACCOUNT)
     return Credentials(access_key_id=key, secret_access_key="", session_token=None, caller=root)
 
@@ -67,10 +67,6 @@ def _lives(caller: Caller, world: World) -> bool:
             return world.principal_by_id(unique_id) is not None
         case _:
             return True
-
-
-def _invalid() -> IamError:
-    return IamError("InvalidClientTokenId", "The security token included in the request is invalid.")
 
 
 def named(text: str | None, *, account_id: str, world: World) -> Caller:

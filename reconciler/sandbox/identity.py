@@ -1,8 +1,8 @@
 """Who made a call, as CloudTrail writes it: `userIdentity`.
 
 It is taken down before the call is carried out: whoever deletes himself was somebody when he did. Keys that run out
-say so with a `sessionContext`: whether a second factor was given and, of a role's session, whose session it is
-(AWS CloudTrail User Guide, cloudtrail-event-reference-user-identity).
+say so with a `sessionContext`: since when, whether a second factor was given and, of a role's session, whose session
+it is (AWS CloudTrail User Guide, cloudtrail-event-reference-user-identity).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
 from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser
+from reconciler.sandbox.wire import timestamp
 from reconciler.sandbox.world import AccountState, World
 
 Identity = dict[str, Any]
@@ -62,4 +63,6 @@ def _session(credentials: Credentials | None, *, issuer: Identity | None = None)
     if credentials is None or credentials.expires is None:
         return {}
     attributes = {"mfaAuthenticated": "true" if credentials.mfa_at else "false"}
+    if credentials.issued is not None:
+        attributes["creationDate"] = timestamp(credentials.issued)
     return {"sessionContext": {"sessionIssuer": issuer or {}, "webIdFederationData": {}, "attributes": attributes}}

@@ -21,7 +21,7 @@ from typing import Any, Final
 from reconciler.sandbox.callers import Credentials, UserCaller
 from reconciler.sandbox.calls.sts import secret_of
 from reconciler.sandbox.cloudtrail import Trail
-from reconciler.sandbox.events import Event
+from reconciler.sandbox.events import SECRETS, Event
 from reconciler.sandbox.s3 import Buckets, StoredObject
 from reconciler.sandbox.world import World
 
@@ -32,7 +32,6 @@ Shelf = tuple[str | None, dict[str, StoredObject]]
 
 _ACCESS_KEY: Final = re.compile(r"AKIA[A-Z0-9]{12,124}")
 _STATUS: Final = {"Active": True, "Inactive": False}
-_SECRETS: Final = frozenset({"SecretAccessKey", "Password", "NewPassword", "OldPassword"})
 
 
 # --- access keys ---------------------------------------------------------------------------------
@@ -67,12 +66,14 @@ def _key(raw: Raw, account_id: str) -> Credentials:
     key = _text(raw["AccessKeyId"])
     if not _ACCESS_KEY.fullmatch(key):
         raise ValueError(f"{key} is no access key")
+    made = _moment(raw["CreateDate"])
     return Credentials(
         access_key_id=key,
         secret_access_key=secret_of(key),
         session_token=None,
         caller=UserCaller(account_id=account_id, user_id=_text(raw["UserId"])),
-        made=_moment(raw["CreateDate"]),
+        issued=made,
+        made=made,
         active=_STATUS[raw["Status"]],
     )
 
@@ -207,7 +208,7 @@ def _plain(value: Any) -> Any:
     """As JSON has it: times and bytes under names that begin with `$`, which other names then may not."""
     match value:
         case Mapping():
-            return {_escaped(name): _plain(item) for name, item in value.items() if name not in _SECRETS}
+            return {_escaped(name): _plain(item) for name, item in value.items() if name not in SECRETS}
         case list() | tuple():
             return [_plain(item) for item in value]
         case datetime():

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from reconciler.sandbox.access import Access, Context, Demand
+from reconciler.sandbox.access import Access, Demand
+from reconciler.sandbox.asker import Context
 from reconciler.sandbox.s3 import Buckets, S3Call
 
 _ACTIONS: Final[Mapping[str, str]] = {

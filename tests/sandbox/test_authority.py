@@ -45,8 +45,8 @@ def test_nobody_may_do_anything_without_a_policy(strict: Sandbox) -> None:
     refusal = refused(alice(strict).list_roles)
     assert (refusal.code, refusal.status) == ("AccessDenied", 403)
     assert refusal.message == (
-        "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: iam:ListRoles on resource: * "
-        "because no identity-based policy allows the iam:ListRoles action"
+        "User: arn:aws:iam::111122223333:user/alice is not authorized to perform: iam:ListRoles on resource: "
+        "arn:aws:iam::111122223333:role/ because no identity-based policy allows the iam:ListRoles action"
     )
 
 

@@ -198,6 +198,17 @@ def test_a_user_with_a_second_factor_has_a_session(sandbox: Sandbox, account: Ac
     assert identity["accessKeyId"].startswith("ASIA")
 
 
+@fact("sessionContext.attributes.creationDate: when the temporary credentials were issued", source=IDENTITY)
+def test_a_session_is_as_old_as_its_credentials(sandbox: Sandbox, account: Account) -> None:
+    account.create_role("ci")
+    client = sandbox.session(caller="role/ci").client("iam")
+    sandbox.advance(90)
+    client.create_group(GroupName="team")
+    event = last(sandbox)
+    assert event["userIdentity"]["sessionContext"]["attributes"]["creationDate"] == "2026-11-24T10:00:00Z"
+    assert event["eventTime"] == "2026-11-24T10:01:30Z"
+
+
 @fact("CloudTrail principalId: AROA...:session", source="IAM User Guide, reference_identifiers")
 @fact("AssumedRole: the session's ARN, and the role with its path as sessionIssuer", source=IDENTITY)
 def test_a_session_is_recorded_with_the_role_that_issued_it(sandbox: Sandbox, account: Account) -> None:

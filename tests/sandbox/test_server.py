@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from reconciler.sandbox import Account, Sandbox
@@ -260,6 +261,26 @@ def test_faults_and_the_clock_are_set_from_outside(iam_server: Server, client: I
     assert control(iam_server, "GET", "faults")["rules"] == []
 
 
+def test_cloudtrail_takes_its_time_where_that_is_asked_for(iam_server: Server, client: IAMClient) -> None:
+    trail = loopback_session().client(
+        "cloudtrail", endpoint_url=iam_server.url, config=Config(retries={"total_max_attempts": 1})
+    )
+    faults = control(iam_server, "POST", "faults", {"delays": {"events": 300, "reads": 5}})
+    assert faults["delays"] == {"principals": 0, "reads": 5, "ids": 0, "updates": 0, "events": 300}
+    client.create_group(GroupName="team")
+    assert trail.lookup_events()["Events"] == []
+    control(iam_server, "POST", "clock", {"advance": 300})
+    assert [event["EventName"] for event in trail.lookup_events()["Events"]] == ["CreateGroup"]
+    control(iam_server, "POST", "faults", {"pace": True})
+    trail.lookup_events()
+    trail.lookup_events()
+    assert refused(trail.lookup_events).code == "ThrottlingException"
+    control(iam_server, "DELETE", "faults")
+    assert control(iam_server, "GET", "faults")["delays"]["events"] == 0
+    trail.lookup_events()
+    trail.close()
+
+
 def test_accounts_are_saved_loaded_and_reset(iam_server: Server, client: IAMClient, account: Account) -> None:
     account.create_role("r", trust=trusting(account.create_user("alice")))
     saved = control(iam_server, "GET", "accounts")
@@ -287,11 +308,18 @@ def test_somebody_outside_acts_over_the_control_address(iam_server: Server, clie
         ("POST", "faults", '{"kind": "throttle", "rate": "often"}', 400),
         ("POST", "faults", '{"kind": "moment", "do": "x"}', 400),
         ("POST", "faults", '{"delays": {"tea": 5}}', 400),
+        ("POST", "faults", '{"kind": "latency", "seconds": Infinity}', 400),
+        ("POST", "faults", '{"delays": [5]}', 400),
+        ("POST", "faults", '{"delays": {"events": -1}}', 400),
+        ("POST", "faults", '{"delays": {"reads": true}}', 400),
+        ("POST", "faults", '{"delays": {"ids": NaN}}', 400),
         ("POST", "clock", '{"advance": "soon"}', 400),
         ("POST", "clock", '{"advance": 1e300}', 400),
         ("PUT", "accounts", '{"hello": 1}', 400),
         ("POST", "verb", '{"call": "GetRole", "params": {"RoleName": "nobody"}}', 400),
         ("POST", "verb", '{"call": "Nothing"}', 400),
+        ("POST", "verb", '{"call": "TagRole", "params": {"RoleName": "r", "Tags": [5]}}', 400),
+        ("POST", "verb", '{"call": "GetRole", "params": [[]]}', 400),
         ("POST", "verb", '{"account": "x", "call": "ListRoles"}', 400),
     ],
 )

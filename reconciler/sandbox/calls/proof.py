@@ -54,9 +54,7 @@ def expired(now: datetime, until: datetime) -> IamError:
 
 def rejected(message: str) -> IamError:
     """The provider itself says no."""
-    refusal = IamError("IDPRejectedClaim", message)
-    refusal.status = 403
-    return refusal
+    return IamError("IDPRejectedClaim", message)
 
 
 def not_authorised(call_name: str) -> IamError:

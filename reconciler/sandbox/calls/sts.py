@@ -162,15 +162,16 @@ def credentials_view(issued: Credentials) -> dict[str, Any]:
 
 def issue(world: World, caller: Caller, *, seconds: int | None = None, mfa: bool = False) -> Credentials:
     """Make credentials for a caller: long-term without `seconds`, else temporary; `mfa`: with a second factor."""
-    temporary = seconds is not None
+    now, temporary = world.clock(), seconds is not None
     key = world.ids.new("ASIA" if temporary else "AKIA", caller.account_id)
     issued = Credentials(
         access_key_id=key,
         secret_access_key=secret_of(key),
         session_token=f"token-of-{key}" if temporary else None,
         caller=caller,
-        expires=world.clock() + timedelta(seconds=seconds) if seconds is not None else None,
-        mfa_at=world.clock() if mfa else None,
+        issued=now,
+        expires=now + timedelta(seconds=seconds) if seconds is not None else None,
+        mfa_at=now if mfa else None,
     )
     world.credentials[key] = issued
     return issued

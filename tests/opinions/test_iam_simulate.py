@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -30,7 +31,9 @@ from tests.opinions.simulator import Opinion, Simulator
 from tests.opinions.vocabulary import OPERATORS
 
 CASES = 1_000
-Make = Callable[[Random], Case]
+Make: TypeAlias = Callable[[Random], Case]
+Opinions: TypeAlias = Callable[[Make], Sequence[tuple[Case, Opinion]]]
+TABLES: tuple[Make, ...] = (identity_case, condition_case, assuming_case)
 pytestmark = pytest.mark.slow
 
 
@@ -157,15 +160,20 @@ def our_verdict(case: Case) -> Verdict:
     return may_assume(role, case.caller, permissions=permissions, context=case.context).verdict
 
 
-def table(make: Make) -> list[Case]:
+@cache
+def table(make: Make) -> Sequence[Case]:
     return [make(Random(f"{make.__name__} {number}")) for number in range(CASES)]
 
 
-@pytest.mark.parametrize("make", [identity_case, condition_case, assuming_case])
-def test_both_decide_alike_but_for_the_known_differences(make: Make, simulator: Simulator) -> None:
-    differing = [
-        (case, said) for case in table(make) if (said := simulator.decide(case)).verdict is not our_verdict(case)
-    ]
+@pytest.fixture(scope="module")
+def opinions(simulator: Simulator) -> Opinions:
+    """What iam-simulate says to each case of a table; asked once."""
+    return cache(lambda make: [(case, simulator.decide(case)) for case in table(make)])
+
+
+@pytest.mark.parametrize("make", TABLES)
+def test_both_decide_alike_but_for_the_known_differences(make: Make, opinions: Opinions) -> None:
+    differing = [(case, said) for case, said in opinions(make) if said.verdict is not our_verdict(case)]
     unknown = [(case, said) for case, said in differing if not any(known.touches(case) for known in KNOWN)]
     assert not unknown, f"{len(unknown)} of {CASES}, the first:\n{shown(*unknown[0])}"
 
@@ -174,17 +182,18 @@ def shown(case: Case, said: Opinion) -> str:
     return json.dumps({"ours": our_verdict(case), "theirs": said, **asdict(case)}, indent=1, default=str)
 
 
-def test_each_known_difference_is_one_still(simulator: Simulator) -> None:
-    cases = [case for make in (identity_case, condition_case, assuming_case) for case in table(make)]
-    for known in KNOWN:
-        alone = (case for case in cases if [each for each in KNOWN if each.touches(case)] == [known])
-        assert any(simulator.decide(case).verdict is not our_verdict(case) for case in alone), known.how
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.touches.__name__)
+def test_each_known_difference_is_one_still(known: Known, opinions: Opinions) -> None:
+    asked = (each for make in TABLES for each in opinions(make))
+    alone = ((case, said) for case, said in asked if [each for each in KNOWN if each.touches(case)] == [known])
+    assert any(said.verdict is not our_verdict(case) for case, said in alone), known.how
 
 
-def test_no_condition_asks_about_a_key_that_the_simulator_ignores(simulator: Simulator) -> None:
-    for case in table(assuming_case):
+@pytest.mark.parametrize("make", TABLES)
+def test_no_condition_asks_about_a_key_that_the_simulator_ignores(make: Make, opinions: Opinions) -> None:
+    for case, said in opinions(make):
         asked = {key.lower() for document in documents(case) for key in keys_of(document)}
-        assert not asked & simulator.decide(case).ignored
+        assert not asked & said.ignored
 
 
 def keys_of(document: Document) -> Iterator[str]:
@@ -193,7 +202,7 @@ def keys_of(document: Document) -> Iterator[str]:
             yield from keys
 
 
-@pytest.mark.parametrize("make", [identity_case, condition_case, assuming_case])
+@pytest.mark.parametrize("make", TABLES)
 def test_the_table_asks_real_questions(make: Make) -> None:
     """Every verdict in a good part of the cases, and every operator; few that a known difference may hide."""
     cases = table(make)

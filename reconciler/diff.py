@@ -258,28 +258,31 @@ def _draft(case: Case, decision: Decision, world: World, made: Successors) -> Dr
 def _name_taken(draft: Draft, world: World) -> Iterator[Diagnostic]:
     """Yield an error, where that is written, for each declared principal that was renamed and has a namesake now.
 
-    Whom nobody has succeeded in his name is found with those who do not exist (`checks`).
+    Whom nobody has succeeded in his name is found with those who do not exist (`checks`); of an account that is not
+    read nobody knows, so that there the new name is asked for as well.
     """
-    role, live = draft.declared, draft.live
+    role, live, index = draft.declared, draft.live, world.index
     writes = draft.creates or any(difference.path == "trust" for difference in draft.differences)
     if draft.declaration is None or not isinstance(role, Role) or not writes:
         return
     shown = live.trust if isinstance(live, Role) else PolicyDocument({})
-    renamed = renamed_since(role.trust, shown, draft.owned, world.index)
+    renamed = renamed_since(role.trust, shown, draft.owned, index)
     for place in role.trust.principals() if renamed else ():
-        arn = str(world.index.entity_of(parse_principal(place.key, place.value)))
-        now = renamed.get((place.effect, arn))
-        if now is not None and arn in world.index.id_by_arn:
-            does = "guards against" if place.effect == "Deny" else "trusts"
-            yield Diagnostic(
-                Code.RP208,
-                f"{arn} was renamed: the entity that this role {does} under that name is now {now}, and another,"
-                f" {world.index.id_by_arn[arn]}, has the old name",
-                address=draft.address,
-                place=draft.declaration.place_of(f"trust/{place.statement}"),
-                help=f"Write {now} in the manifest, which changes nothing: IAM followed the rename. If the new bearer"
-                " of the old name is meant as well, write both.",
-            )
+        entity = index.entity_of(parse_principal(place.key, place.value))
+        now = renamed.get((place.effect, str(entity)))
+        if entity is None or now is None or (index.reaches(entity) and str(entity) not in index.id_by_arn):
+            continue
+        does = "guards against" if place.effect == "Deny" else "trusts"
+        other = index.id_by_arn.get(str(entity))
+        taken = f", and another, {other}, has the old name" if other else ""
+        yield Diagnostic(
+            Code.RP208,
+            f"{entity} was renamed: the entity that this role {does} under that name is now {now}{taken}",
+            address=draft.address,
+            place=draft.declaration.place_of(f"trust/{place.statement}"),
+            help=f"Write {now} in the manifest, which changes nothing: IAM followed the rename. If the new bearer of"
+            " the old name is meant as well, write both.",
+        )
 
 
 def _protected(case: Case) -> Diagnostic:

@@ -342,17 +342,35 @@ def renamed_since(
 ) -> dict[tuple[str, str], str]:
     """Return by effect and declared ARN the ARN that whoever was meant by it when last applied has by now.
 
-    Only what a document does not show counts, effect by effect: an Allow of a namesake says nothing of a Deny. Whose
-    new ARN is declared beside the old one is meant by that, and has left the old one to whoever has it now.
+    Only what a document does not show counts, effect by effect: an Allow of a namesake says nothing of a Deny. A Deny
+    that shows both goes on guarding against both. Whose new ARN is declared beside the old one is meant by that, and
+    has left the old one to whoever has it now.
     """
     found = {}
     for effect in ("Allow", "Deny") if owned is not None and owned.principals else ():
-        wanted = _entities(declared, index, effect)
-        for arn in sorted(wanted - _entities(shown, index, effect)):
-            now = index.arn_by_id.get(owned.principals.get(arn, "")) if owned else None
-            if now is not None and now != arn and now not in wanted:
+        wanted, there = _entities(declared, index, effect), _entities(shown, index, effect)
+        for arn in sorted(wanted):
+            now = _arn_now(arn, owned, there, index)
+            is_missed = arn not in there or (effect == "Deny" and now in there)
+            if now is not None and now not in wanted and is_missed:
                 found[effect, arn] = now
     return found
+
+
+def _arn_now(arn: str, owned: Owned | None, shown: Container[str], index: PrincipalIndex) -> str | None:
+    """Return the other ARN that whoever had an ARN when last applied has now, None where he has none.
+
+    Of an account that is not read the ledger is believed where IAM bears it out: the document shows that very ARN.
+    """
+    unique = owned.principals.get(arn) if owned else None
+    if unique is None:
+        return None
+    now = index.arn_by_id.get(unique)
+    parsed = parse_arn(arn)
+    if now is None and parsed is not None and not index.reaches(parsed):
+        remembered = index.arn_ever(unique)
+        now = remembered if remembered in shown else None
+    return None if now == arn else now
 
 
 def _strangers(owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from reconciler.operations import closed_trust
 from reconciler.plan import Plan, needed_for
 from reconciler.state import State
 from reconciler.trust import YET_TO_BE_GIVEN, principal_ids
+from reconciler.waiting import held_in_wake
 from reconciler.world import World
 
 if TYPE_CHECKING:
@@ -144,16 +145,8 @@ def held_after(plan: Plan, waiting: Mapping[str, str]) -> Plan:
 
     `waiting` are the ARNs of such roles, each with a few words on where it is.
     """
-    changes = {change.address: _held_with(change, waiting) for change in plan.changes}
-    while True:
-        first = {address: found for address, change in changes.items() if (found := _first_held(change)) is not None}
-        again = {
-            address: _held_from(change, min((first[one] + 1 for one in change.needs if one in first), default=None))
-            for address, change in changes.items()
-        }
-        if again == changes:
-            return replace(plan, changes=tuple(changes.values()))
-        changes = again
+    changes = (_held_with(change, waiting) for change in plan.changes)
+    return replace(plan, changes=held_in_wake(changes))
 
 
 def _held_with(change: Change, waiting: Mapping[str, str]) -> Change:
@@ -162,10 +155,6 @@ def _held_with(change: Change, waiting: Mapping[str, str]) -> Change:
     notices = tuple(f"it waits for {waiting[arn]}, which is held" for arn in sorted(named))
     held = _held_from(change, stage)
     return replace(held, notices=(*held.notices, *notices)) if notices else held
-
-
-def _first_held(change: Change) -> int | None:
-    return next((operation.stage for operation in change.operations if operation.held), None)
 
 
 def _held_from(change: Change, stage: int | None) -> Change:
@@ -258,11 +247,13 @@ def _pointed_on(blocker: Diagnostic, later: Mapping[str, str]) -> Diagnostic:
 # Who is left with a dead ID
 
 
-def naming_the_bereft(plan: Plan, others: Worlds, plans: Mapping[str, Plan], unread: Mapping[str, str]) -> Plan:
+def naming_the_bereft(plan: Plan, worlds: Worlds, plans: Mapping[str, Plan], unread: Mapping[str, str]) -> Plan:
     """Return a plan that names, at each role it takes away, the trusts of other accounts that will hold a dead ID.
 
     `unread` are the accounts whose trusts could not be searched, each with why.
     """
+
+    others = {account: world for account, world in worlds.items() if account != plan.account}
 
     def told(change: Change) -> Change:
         arn = str((change.before or {}).get("arn"))

@@ -161,7 +161,7 @@ class Work:
             if one.id not in self.errors:
                 with self.beside_the_others(one):
                     readings[one.id] = self._read(one)
-        if _unexplained(readings.values()):
+        if _unexplained(readings.values()) or any(_misses_some(one, readings) for one in readings.values()):
             self.consult_others(readings)
         return readings
 
@@ -292,6 +292,17 @@ def _unexplained(readings: Iterable[Reading]) -> bool:
         known |= reading.observed.ledger.keys()  # the living are in it too
         shown |= ids_in(role.trust for role in reading.snapshot.roles.values())
     return not shown <= known
+
+
+def _misses_some(reading: Reading, readings: Mapping[str, Reading]) -> bool:
+    """Tell whether a trust no longer shows somebody of an account that is not read: he may have been renamed."""
+    read = tuple(f"arn:{reading.snapshot.partition}:iam::{account}:" for account in readings)
+    for address, owned in reading.state.objects.items():
+        strange = [arn for arn in owned.principals if not arn.startswith(read)]
+        role = reading.snapshot.roles.get(address.partition("/")[2]) if strange else None
+        if role is not None and any(arn not in role.trust.text for arn in strange):
+            return True
+    return False
 
 
 _NO_TAGS = digest_of({})

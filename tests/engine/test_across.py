@@ -318,6 +318,7 @@ def test_before_a_role_goes_every_trust_that_will_hold_a_dead_id_is_named(fleet:
     fleet.settle()
     fleet.accounts[THIRD].create_role("theirs", trust=trusting(f"arn:aws:sts::{OWN}:assumed-role/runner/nightly"))
     fleet.accounts[OTHER].create_role("guarded", trust=trusting(runner, effect="Deny"))
+    fleet.accounts[OWN].create_role("here", trust=trusting(runner))
     fleet.declare("free", THIRD)
     if moves:
         fleet.declare("runner", OWN, path="/ci/")
@@ -326,6 +327,7 @@ def test_before_a_role_goes_every_trust_that_will_hold_a_dead_id_is_named(fleet:
     fleet.box.reset_calls()
     run = fleet.plan_run()
     assert the_change(run, OWN, "role/runner").notices == (
+        "role/here, which is not managed, trusts it and will hold a dead ID",
         f"role/guarded of account {OTHER}, which is not managed, trusts it and will hold a dead ID",
         f"role/relay of account {OTHER}, which is declared to trust it, trusts it and will hold a dead ID",
         f"role/theirs of account {THIRD}, which is not managed, trusts it and will hold a dead ID",
@@ -340,7 +342,7 @@ def test_before_a_role_goes_every_trust_that_will_hold_a_dead_id_is_named(fleet:
         for found in one.report.findings
         if found.kind == "orphaned_principal"
     }
-    assert orphans == {(OTHER, "role/guarded"), (OTHER, "role/relay"), (THIRD, "role/theirs")}
+    assert orphans == {(OWN, "role/here"), (OTHER, "role/guarded"), (OTHER, "role/relay"), (THIRD, "role/theirs")}
 
 
 def test_accounts_that_were_not_searched_are_named(fleet: Fleet) -> None:

@@ -199,3 +199,38 @@ def test_of_an_id_in_two_ledgers_that_of_its_own_account_has_the_word(fleet: Fle
     fleet.accounts[OTHER].delete_user("alice")
     found = the_finding(fleet)
     assert (found["last_known_arn"], found["standing"]) == (ALICE, "deleted")
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_renamed_in_an_account_out_of_reach_whose_state_knows_it(fleet: Fleet, effect: str) -> None:
+    fleet.declare("vault", OWN, ALICE, arn("runner", THIRD), effect=effect)
+    fleet.settle()
+    fleet.accounts[OTHER].rename_user("alice", new_name="alicia")
+    fleet.accounts[OTHER].create_user("alice")
+    drift(fleet.settings())
+    fleet.accounts[OTHER].delete_role("reconciler")
+    before = fleet.stored("vault", OWN)
+    blockers = {one.address: one for one in the_plan(fleet.plan_run(), OWN).blockers}
+    assert {address: one.code for address, one in blockers.items()} == {"role/deployer": "RP208", "role/vault": "RP208"}
+    assert arn("alicia", OTHER, "user") in str(blockers["role/vault"].help)
+    fleet.apply_run()
+    assert fleet.stored("vault", OWN) == before
+    found = [one for one in found_in(fleet) if one["code"] == "RP208"]
+    assert [(one["address"], one["standing"]) for one in found] == [
+        ("role/deployer", "renamed"),
+        ("role/vault", "renamed"),
+    ]
+
+
+def test_a_guard_that_was_set_against_both_keeps_the_one_it_was_for(fleet: Fleet) -> None:
+    fleet.declare("vault", OWN, ALICE, effect="Deny")
+    fleet.settle()
+    fleet.accounts[OTHER].rename_user("alice", new_name="alicia")
+    fleet.accounts[OTHER].create_user("alice")
+    document = fleet.accounts[OWN].trust("vault")
+    for statement in document["Statement"]:
+        if statement["Effect"] == "Deny":
+            statement["Principal"] = {"AWS": [ALICE, arn("alicia", OTHER, "user")]}
+    fleet.accounts[OWN].put_trust("vault", document)
+    blockers = {one.address: one.code for one in the_plan(fleet.plan_run(), OWN).blockers}
+    assert blockers["role/vault"] == "RP208"

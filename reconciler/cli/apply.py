@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,7 @@ def plan_file_among(paths: tuple[str, ...], settings: Settings) -> Path | None:
     if len(paths) != 1:
         return None
     path = Path(paths[0])
-    inside = path.resolve().is_relative_to(settings.manifests.resolve())
+    inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(settings.manifests))
     return None if inside or path.is_dir() else path
 
 

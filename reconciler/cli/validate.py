@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +56,11 @@ def command(terminal: Terminal, /, *, paths: tuple[str, ...], form: str, common:
 def _refuse_strangers(paths: Sequence[Path], manifests: Path) -> None:
     """Raise RM120 for paths that are not there, or have nothing to do with the manifests: they would pass unread."""
     missing = [path for path in paths if not path.exists()]
-    apart = [path for path in paths if path not in missing and not _is_among(path.resolve(), manifests.resolve())]
+    apart = [
+        path
+        for path in paths
+        if path not in missing and not _is_among(path.resolve(), Path(os.path.realpath(manifests)))
+    ]
     strangers = [
         *(Diagnostic(Code.RM120, f"{path} does not exist.", help=_NAME_ONE) for path in missing),
         *(Diagnostic(Code.RM120, f"{path} is not below {manifests}.", help=_NARROWS) for path in apart),

@@ -34,6 +34,17 @@ def test_a_path_apart_from_the_manifests_is_not_valid(folder: Path, run: Run) ->
     assert "elsewhere is not below manifests" in done.err
 
 
+@pytest.mark.parametrize(
+    "arguments", [("validate", "loop"), ("apply", "loop"), ("show", "loop"), ("validate", "--manifests", "loop")]
+)
+def test_a_link_that_leads_to_itself_is_an_error(arguments: tuple[str, ...], folder: Path, run: Run) -> None:
+    (folder / "loop").symlink_to("loop")
+    done = run(*arguments)
+    assert done.code == 1
+    assert "Error R" in done.out + done.err
+    assert "defect" not in done.err
+
+
 @pytest.mark.parametrize("path", ["manifests", "manifests/team", "manifests/team/deployer.yaml", "."])
 def test_a_path_around_manifests_or_among_them_is_read(path: str, run: Run) -> None:
     done = run("validate", path)

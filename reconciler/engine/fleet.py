@@ -252,7 +252,6 @@ def naming_the_bereft(plan: Plan, worlds: Worlds, plans: Mapping[str, Plan], unr
 
     `unread` are the accounts whose trusts could not be searched, each with why.
     """
-
     others = {account: world for account, world in worlds.items() if account != plan.account}
 
     def told(change: Change) -> Change:

@@ -87,6 +87,12 @@ class Table(Generic[E]):
         if name.lower() in self._names:
             raise IamError("EntityAlreadyExists", self._taken.format(name=name))
 
+    def rename(self, before: E, after: E) -> None:
+        """Put the entity under another name, or EntityAlreadyExists; its own name in other case is free."""
+        if self._name(before).lower() != self._name(after).lower():
+            self.check_free(self._name(after))
+        self.put(after)
+
     def put(self, entity: E) -> None:
         """Replace the entity that has this key, or add it. Follows a rename."""
         key = self._key(entity)

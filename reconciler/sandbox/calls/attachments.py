@@ -14,7 +14,7 @@ from reconciler.sandbox import documents, views
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import attachable
 from reconciler.sandbox.calls.roles import editable, named
-from reconciler.sandbox.entities import Group, User
+from reconciler.sandbox.calls.users import group_named, user_named
 from reconciler.sandbox.errors import IamError, invalid_arn, not_found
 from reconciler.sandbox.paging import page
 from reconciler.sandbox.tables import Table, Tables
@@ -29,14 +29,6 @@ class _Kind:
     table: Callable[[Tables], Table[Any]]
     holder: Callable[[Call], Any]
     editable: Callable[[Call], Any]
-
-
-def _user(call: Call) -> User:
-    return call.tables.users.get(call.text("UserName"))
-
-
-def _group(call: Call) -> Group:
-    return call.tables.groups.get(call.text("GroupName"))
 
 
 def _put_inline(kind: _Kind, call: Call) -> Result:
@@ -118,8 +110,8 @@ def _calls(kind: _Kind) -> dict[str, Handler]:
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
-    **_calls(_Kind("User", lambda tables: tables.users, _user, _user)),
-    **_calls(_Kind("Group", lambda tables: tables.groups, _group, _group)),
+    **_calls(_Kind("User", lambda tables: tables.users, user_named, user_named)),
+    **_calls(_Kind("Group", lambda tables: tables.groups, group_named, group_named)),
     **_calls(_Kind("Role", lambda tables: tables.roles, named, editable)),
 }
 """By the name of the call."""

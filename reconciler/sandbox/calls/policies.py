@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from reconciler.sandbox import documents, moto_contact, tags, views
 from reconciler.sandbox.calls.handler import Handler, Result
+from reconciler.sandbox.calls.tagging import tag_calls
 from reconciler.sandbox.entities import ManagedPolicy, PolicyVersion
 from reconciler.sandbox.errors import IamError, invalid_arn
 from reconciler.sandbox.paging import page
@@ -38,9 +39,13 @@ def policy_at(call: Call, arn: str) -> ManagedPolicy:
     return found
 
 
+def _policy(call: Call) -> ManagedPolicy:
+    return policy_at(call, call.text("PolicyArn"))
+
+
 def own_policy(call: Call) -> ManagedPolicy:
     """The customer managed policy that the call names; AWS's own cannot be changed."""
-    policy = policy_at(call, call.text("PolicyArn"))
+    policy = _policy(call)
     if call.tables.policies.by_key(policy.arn) is None:
         raise IamError("AccessDenied", f"Cannot modify the AWS managed policy {policy.arn}.")
     return policy
@@ -111,7 +116,7 @@ def _check_document(call: Call, text: str) -> None:
 
 
 def _get_policy(call: Call) -> Result:
-    policy = policy_at(call, call.text("PolicyArn"))
+    policy = _policy(call)
     return {"Policy": views.policy_got(policy, **Usage(call.tables).of(policy))}
 
 
@@ -190,12 +195,12 @@ def _delete_policy_version(call: Call) -> Result:
 
 
 def _get_policy_version(call: Call) -> Result:
-    policy = policy_at(call, call.text("PolicyArn"))
+    policy = _policy(call)
     return {"PolicyVersion": views.version_got(_version(policy, call.text("VersionId")), policy)}
 
 
 def _list_policy_versions(call: Call) -> Result:
-    policy = policy_at(call, call.text("PolicyArn"))
+    policy = _policy(call)
     shown, more = page(call, policy.versions, key=lambda version: f"{int(version.version_id[1:]):08}")
     return {"Versions": [views.version_listed(version, policy) for version in shown], **more}
 
@@ -223,24 +228,6 @@ def _list_entities_for_policy(call: Call) -> Result:
     return {name: [view for kind, view in shown if kind == name] for name in members} | more
 
 
-def _tag_policy(call: Call) -> Result:
-    policy = own_policy(call)
-    after = tags.added(policy.tags, call.params["Tags"], call=call, ignore_case=False)
-    call.tables.policies.put(replace(policy, tags=after))
-    return {}
-
-
-def _untag_policy(call: Call) -> Result:
-    policy = own_policy(call)
-    after = tags.removed(policy.tags, call.params["TagKeys"], call=call, ignore_case=False)
-    call.tables.policies.put(replace(policy, tags=after))
-    return {}
-
-
-def _list_policy_tags(call: Call) -> Result:
-    return tags.listed(call, policy_at(call, call.text("PolicyArn")).tags)
-
-
 HANDLERS: Final[Mapping[str, Handler]] = {
     "CreatePolicy": _create_policy,
     "GetPolicy": _get_policy,
@@ -252,8 +239,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "GetPolicyVersion": _get_policy_version,
     "ListPolicyVersions": _list_policy_versions,
     "ListEntitiesForPolicy": _list_entities_for_policy,
-    "TagPolicy": _tag_policy,
-    "UntagPolicy": _untag_policy,
-    "ListPolicyTags": _list_policy_tags,
+    **tag_calls("Policy", named=own_policy, shown=_policy, within=lambda tables: tables.policies, ignore_case=False),
 }
 """By the name of the call."""

@@ -9,6 +9,7 @@ from typing import Final
 from reconciler.sandbox import tags, views
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.roles import editable
+from reconciler.sandbox.calls.tagging import tag_calls
 from reconciler.sandbox.entities import InstanceProfile
 from reconciler.sandbox.errors import IamError, not_found
 from reconciler.sandbox.paging import page
@@ -83,24 +84,6 @@ def _remove_role_from_instance_profile(call: Call) -> Result:
     return {}
 
 
-def _tag_instance_profile(call: Call) -> Result:
-    profile = _profile(call)
-    after = tags.added(profile.tags, call.params["Tags"], call=call, ignore_case=True)
-    call.tables.instance_profiles.put(replace(profile, tags=after))
-    return {}
-
-
-def _untag_instance_profile(call: Call) -> Result:
-    profile = _profile(call)
-    after = tags.removed(profile.tags, call.params["TagKeys"], call=call, ignore_case=True)
-    call.tables.instance_profiles.put(replace(profile, tags=after))
-    return {}
-
-
-def _list_instance_profile_tags(call: Call) -> Result:
-    return tags.listed(call, _profile(call).tags)
-
-
 HANDLERS: Final[Mapping[str, Handler]] = {
     "CreateInstanceProfile": _create_instance_profile,
     "GetInstanceProfile": _get_instance_profile,
@@ -109,8 +92,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "DeleteInstanceProfile": _delete_instance_profile,
     "AddRoleToInstanceProfile": _add_role_to_instance_profile,
     "RemoveRoleFromInstanceProfile": _remove_role_from_instance_profile,
-    "TagInstanceProfile": _tag_instance_profile,
-    "UntagInstanceProfile": _untag_instance_profile,
-    "ListInstanceProfileTags": _list_instance_profile_tags,
+    **tag_calls("InstanceProfile", named=_profile, within=lambda tables: tables.instance_profiles),
 }
 """By the name of the call."""

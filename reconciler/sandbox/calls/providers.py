@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from reconciler.sandbox import tags, views
 from reconciler.sandbox.calls.handler import Handler, Result
+from reconciler.sandbox.calls.tagging import tag_calls
 from reconciler.sandbox.entities import OidcProvider, SamlProvider
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.world import Call
@@ -109,24 +110,6 @@ def _update_thumbprints(call: Call) -> Result:
     return {}
 
 
-def _tag_oidc(call: Call) -> Result:
-    provider = _oidc(call)
-    after = tags.added(provider.tags, call.params["Tags"], call=call, ignore_case=True)
-    call.tables.oidc_providers.put(replace(provider, tags=after))
-    return {}
-
-
-def _untag_oidc(call: Call) -> Result:
-    provider = _oidc(call)
-    after = tags.removed(provider.tags, call.params["TagKeys"], call=call, ignore_case=True)
-    call.tables.oidc_providers.put(replace(provider, tags=after))
-    return {}
-
-
-def _list_oidc_tags(call: Call) -> Result:
-    return tags.listed(call, _oidc(call).tags)
-
-
 # --- SAML ----------------------------------------------------------------------------------------
 
 
@@ -192,24 +175,6 @@ def _delete_saml(call: Call) -> Result:
     return {}
 
 
-def _tag_saml(call: Call) -> Result:
-    provider = _saml(call)
-    after = tags.added(provider.tags, call.params["Tags"], call=call, ignore_case=True)
-    call.tables.saml_providers.put(replace(provider, tags=after))
-    return {}
-
-
-def _untag_saml(call: Call) -> Result:
-    provider = _saml(call)
-    after = tags.removed(provider.tags, call.params["TagKeys"], call=call, ignore_case=True)
-    call.tables.saml_providers.put(replace(provider, tags=after))
-    return {}
-
-
-def _list_saml_tags(call: Call) -> Result:
-    return tags.listed(call, _saml(call).tags)
-
-
 HANDLERS: Final[Mapping[str, Handler]] = {
     "CreateOpenIDConnectProvider": _create_oidc,
     "GetOpenIDConnectProvider": _get_oidc,
@@ -218,16 +183,12 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "AddClientIDToOpenIDConnectProvider": _add_client_id,
     "RemoveClientIDFromOpenIDConnectProvider": _remove_client_id,
     "UpdateOpenIDConnectProviderThumbprint": _update_thumbprints,
-    "TagOpenIDConnectProvider": _tag_oidc,
-    "UntagOpenIDConnectProvider": _untag_oidc,
-    "ListOpenIDConnectProviderTags": _list_oidc_tags,
+    **tag_calls("OpenIDConnectProvider", named=_oidc, within=lambda tables: tables.oidc_providers),
     "CreateSAMLProvider": _create_saml,
     "GetSAMLProvider": _get_saml,
     "ListSAMLProviders": _list_saml,
     "UpdateSAMLProvider": _update_saml,
     "DeleteSAMLProvider": _delete_saml,
-    "TagSAMLProvider": _tag_saml,
-    "UntagSAMLProvider": _untag_saml,
-    "ListSAMLProviderTags": _list_saml_tags,
+    **tag_calls("SAMLProvider", named=_saml, within=lambda tables: tables.saml_providers),
 }
 """By the name of the call."""

@@ -9,7 +9,9 @@ from typing import Final
 from reconciler.sandbox import documents, principals, tags, views
 from reconciler.sandbox.callers import AwsItself
 from reconciler.sandbox.calls.handler import Handler, Result
+from reconciler.sandbox.calls.holders import boundary_calls, check_bare
 from reconciler.sandbox.calls.policies import check_boundary
+from reconciler.sandbox.calls.tagging import tag_calls
 from reconciler.sandbox.entities import Document, Role
 from reconciler.sandbox.errors import IamError, not_found, unmodifiable
 from reconciler.sandbox.paging import page
@@ -123,45 +125,9 @@ def _delete_role(call: Call) -> Result:
     role = editable(call)
     if any(profile.role_id == role.role_id for profile in call.tables.instance_profiles):
         raise IamError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.")
-    if role.attached:
-        raise IamError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
-    if role.inline:
-        raise IamError("DeleteConflict", "Cannot delete entity, must delete policies first.")
+    check_bare(role)
     call.tables.roles.remove(role)
     return {}
-
-
-def _put_role_permissions_boundary(call: Call) -> Result:
-    role, boundary = editable(call), call.text("PermissionsBoundary")
-    check_boundary(call, boundary)
-    call.tables.roles.put(replace(role, boundary=boundary))
-    return {}
-
-
-def _delete_role_permissions_boundary(call: Call) -> Result:
-    role = editable(call)
-    if role.boundary is None and not call.world.switches.absent_boundary_ok:
-        raise IamError("NoSuchEntity", f"The role with name {role.name} has no permissions boundary.")
-    call.tables.roles.put(replace(role, boundary=None))
-    return {}
-
-
-def _tag_role(call: Call) -> Result:
-    role = named(call)
-    after = tags.added(role.tags, call.params["Tags"], call=call, ignore_case=True)
-    call.tables.roles.put(replace(role, tags=after))
-    return {}
-
-
-def _untag_role(call: Call) -> Result:
-    role = named(call)
-    after = tags.removed(role.tags, call.params["TagKeys"], call=call, ignore_case=True)
-    call.tables.roles.put(replace(role, tags=after))
-    return {}
-
-
-def _list_role_tags(call: Call) -> Result:
-    return tags.listed(call, named(call).tags)
 
 
 def _create_service_linked_role(call: Call) -> Result:
@@ -206,11 +172,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "UpdateRoleDescription": _update_role_description,
     "UpdateAssumeRolePolicy": _update_assume_role_policy,
     "DeleteRole": _delete_role,
-    "PutRolePermissionsBoundary": _put_role_permissions_boundary,
-    "DeleteRolePermissionsBoundary": _delete_role_permissions_boundary,
-    "TagRole": _tag_role,
-    "UntagRole": _untag_role,
-    "ListRoleTags": _list_role_tags,
+    **boundary_calls("Role", named=editable, within=lambda tables: tables.roles),
+    **tag_calls("Role", named=named, within=lambda tables: tables.roles),
     "CreateServiceLinkedRole": _create_service_linked_role,
     "DeleteServiceLinkedRole": _delete_service_linked_role,
     "GetServiceLinkedRoleDeletionStatus": _service_linked_role_deletion_status,

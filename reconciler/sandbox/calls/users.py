@@ -9,7 +9,9 @@ from typing import Final
 from reconciler.sandbox import tags, views
 from reconciler.sandbox.callers import UserCaller
 from reconciler.sandbox.calls.handler import Handler, Result
+from reconciler.sandbox.calls.holders import boundary_calls, check_bare
 from reconciler.sandbox.calls.policies import check_boundary
+from reconciler.sandbox.calls.tagging import tag_calls
 from reconciler.sandbox.entities import Group, User
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.paging import page
@@ -18,11 +20,13 @@ from reconciler.sandbox.world import Call
 _REFERENCED: Final = "Cannot delete entity, must remove referenced objects first."
 
 
-def _user(call: Call) -> User:
+def user_named(call: Call) -> User:
+    """The user that the call names."""
     return call.tables.users.get(call.text("UserName"))
 
 
-def _group(call: Call) -> Group:
+def group_named(call: Call) -> Group:
+    """The group that the call names."""
     return call.tables.groups.get(call.text("GroupName"))
 
 
@@ -51,7 +55,7 @@ def _create_user(call: Call) -> Result:
 
 def _get_user(call: Call) -> Result:
     if "UserName" in call.params:
-        return {"User": views.user_got(_user(call), call.account)}
+        return {"User": views.user_got(user_named(call), call.account)}
     if isinstance(call.caller, UserCaller):
         caller = call.tables.users.by_key(call.caller.user_id)
         if caller is not None:
@@ -67,57 +71,19 @@ def _list_users(call: Call) -> Result:
 
 
 def _update_user(call: Call) -> Result:
-    user = _user(call)
-    name = call.text("NewUserName", user.name)
-    if name.lower() != user.name.lower():
-        call.tables.users.check_free(name)
-    call.tables.users.put(replace(user, name=name, path=call.text("NewPath", user.path)))
+    user = user_named(call)
+    name, path = call.text("NewUserName", user.name), call.text("NewPath", user.path)
+    call.tables.users.rename(user, replace(user, name=name, path=path))
     return {}
 
 
 def _delete_user(call: Call) -> Result:
-    user = _user(call)
-    if user.attached:
-        raise IamError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
-    if user.inline:
-        raise IamError("DeleteConflict", "Cannot delete entity, must delete policies first.")
+    user = user_named(call)
+    check_bare(user)
     if user.groups or call.world.keys_of(user) or call.account.leftovers.belongings(user):
         raise IamError("DeleteConflict", _REFERENCED)
     call.tables.users.remove(user)
     return {}
-
-
-def _put_user_permissions_boundary(call: Call) -> Result:
-    user, boundary = _user(call), call.text("PermissionsBoundary")
-    check_boundary(call, boundary)
-    call.tables.users.put(replace(user, boundary=boundary))
-    return {}
-
-
-def _delete_user_permissions_boundary(call: Call) -> Result:
-    user = _user(call)
-    if user.boundary is None and not call.world.switches.absent_boundary_ok:
-        raise IamError("NoSuchEntity", f"The user with name {user.name} has no permissions boundary.")
-    call.tables.users.put(replace(user, boundary=None))
-    return {}
-
-
-def _tag_user(call: Call) -> Result:
-    user = _user(call)
-    after = tags.added(user.tags, call.params["Tags"], call=call, ignore_case=True)
-    call.tables.users.put(replace(user, tags=after))
-    return {}
-
-
-def _untag_user(call: Call) -> Result:
-    user = _user(call)
-    after = tags.removed(user.tags, call.params["TagKeys"], call=call, ignore_case=True)
-    call.tables.users.put(replace(user, tags=after))
-    return {}
-
-
-def _list_user_tags(call: Call) -> Result:
-    return tags.listed(call, _user(call).tags)
 
 
 # --- groups ------------------------------------------------------------------------------------
@@ -138,7 +104,7 @@ def _create_group(call: Call) -> Result:
 
 
 def _get_group(call: Call) -> Result:
-    group = _group(call)
+    group = group_named(call)
     shown, more = page(call, members(call, group), key=lambda user: user.name)
     users = [views.user_listed(user, call.account) for user in shown]
     return {"Group": views.group_listed(group, call.account), "Users": users, **more}
@@ -152,34 +118,29 @@ def _list_groups(call: Call) -> Result:
 
 
 def _list_groups_for_user(call: Call) -> Result:
-    groups = [group for group in map(call.tables.groups.by_key, _user(call).groups) if group]
+    groups = [group for group in map(call.tables.groups.by_key, user_named(call).groups) if group]
     shown, more = page(call, groups, key=lambda group: group.name)
     return {"Groups": [views.group_listed(group, call.account) for group in shown], **more}
 
 
 def _update_group(call: Call) -> Result:
-    group = _group(call)
-    name = call.text("NewGroupName", group.name)
-    if name.lower() != group.name.lower():
-        call.tables.groups.check_free(name)
-    call.tables.groups.put(replace(group, name=name, path=call.text("NewPath", group.path)))
+    group = group_named(call)
+    name, path = call.text("NewGroupName", group.name), call.text("NewPath", group.path)
+    call.tables.groups.rename(group, replace(group, name=name, path=path))
     return {}
 
 
 def _delete_group(call: Call) -> Result:
-    group = _group(call)
+    group = group_named(call)
     if members(call, group):
         raise IamError("DeleteConflict", "Cannot delete entity, must remove users from group first.")
-    if group.attached:
-        raise IamError("DeleteConflict", "Cannot delete entity, must detach all policies first.")
-    if group.inline:
-        raise IamError("DeleteConflict", "Cannot delete entity, must delete policies first.")
+    check_bare(group)
     call.tables.groups.remove(group)
     return {}
 
 
 def _add_user_to_group(call: Call) -> Result:
-    group, user = _group(call), _user(call)
+    group, user = group_named(call), user_named(call)
     if group.group_id not in user.groups:
         call.quotas.check_count("GroupsPerUserQuota", held=len(user.groups))
         call.tables.users.put(replace(user, groups=(*user.groups, group.group_id)))
@@ -187,7 +148,7 @@ def _add_user_to_group(call: Call) -> Result:
 
 
 def _remove_user_from_group(call: Call) -> Result:
-    group, user = _group(call), _user(call)
+    group, user = group_named(call), user_named(call)
     kept = tuple(group_id for group_id in user.groups if group_id != group.group_id)
     call.tables.users.put(replace(user, groups=kept))
     return {}
@@ -199,11 +160,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "ListUsers": _list_users,
     "UpdateUser": _update_user,
     "DeleteUser": _delete_user,
-    "PutUserPermissionsBoundary": _put_user_permissions_boundary,
-    "DeleteUserPermissionsBoundary": _delete_user_permissions_boundary,
-    "TagUser": _tag_user,
-    "UntagUser": _untag_user,
-    "ListUserTags": _list_user_tags,
+    **boundary_calls("User", named=user_named, within=lambda tables: tables.users),
+    **tag_calls("User", named=user_named, within=lambda tables: tables.users),
     "CreateGroup": _create_group,
     "GetGroup": _get_group,
     "ListGroups": _list_groups,

@@ -41,6 +41,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def failure_sentence(failed: int) -> str:
+    """Return that so many accounts failed, opened by a space to follow another sentence; empty for none."""
+    return f" {counted(failed, 'account')} failed, see above." if failed else ""
+
+
 def sentence(text: str) -> str:
     """Return a text with a full stop, if it ends in a word."""
     return f"{text}." if text[-1:].isalnum() else text

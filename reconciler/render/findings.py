@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.drift import DriftReport, Finding
 from reconciler.model.diagnostic import Severity
-from reconciler.render.diagnostics import TONES, counted, sentence
+from reconciler.render.diagnostics import TONES, counted, failure_sentence, sentence
 from reconciler.render.escape import inert
 from reconciler.render.lines import BLANK, Line, Span, Tone, line, prose
 
@@ -23,8 +23,11 @@ def report_lines(report: DriftReport, *, width: int) -> Iterator[Line]:
         yield BLANK
 
 
-def drift_sentence(reports: Sequence[DriftReport]) -> str:
-    """Return the last line of a report: what was found in how many roles; notes are said but no drift."""
+def drift_sentence(reports: Sequence[DriftReport], *, failed: int = 0) -> str:
+    """Return the last line of a report: what was found in how many roles; notes are said but no drift.
+
+    `failed` accounts have no report, so that nobody can say that there is no drift.
+    """
     counted_findings = [finding for report in reports for finding in report.counted]
     notes = sum(len(report.findings) for report in reports) - len(counted_findings)
     also = [counted(notes, "note")] if notes else []
@@ -32,13 +35,16 @@ def drift_sentence(reports: Sequence[DriftReport]) -> str:
         also.append(f"{counted(pending, 'object')} not applied yet")
     also.append(f"{counted(sum(report.roles_scanned for report in reports), 'role')} scanned")
     if not counted_findings:
-        return f"No drift. {', '.join(also)}."
+        found = "No drift" if not failed else "No drift where it was looked for"
+        return f"{found}. {', '.join(also)}.{failure_sentence(failed)}"
     severities = [finding.severity for finding in counted_findings]
     parts = [(severities.count(severity), severity.value) for severity in _RANKS]
     weights = ", ".join(counted(number, noun) for number, noun in parts if number)
     orphans = sum(report.orphaned_principals for report in reports)
     also = [*([counted(orphans, "orphaned principal")] if orphans else []), *also]
-    return f"Drift: {counted(len(counted_findings), 'finding')} ({weights}); {', '.join(also)}."
+    return (
+        f"Drift: {counted(len(counted_findings), 'finding')} ({weights}); {', '.join(also)}.{failure_sentence(failed)}"
+    )
 
 
 def _grouped(findings: Sequence[Finding]) -> list[tuple[str, list[Finding]]]:

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from reconciler.apply import Applied, ApplyResult, Outcome, Result
 from reconciler.model.change import Change
-from reconciler.render.diagnostics import all_diagnostics, counted
+from reconciler.render.diagnostics import all_diagnostics, counted, failure_sentence
 from reconciler.render.holds import Holds
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
 
@@ -33,7 +33,7 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
     yield from _held_lines(result, Holds(changes))
 
 
-def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0) -> str:
+def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0, failed: int = 0) -> str:
     """Return Terraform's sentence over all accounts, and what to do where something is left to do."""
     total = _sum([result.summary for result in results])
     counts = _counts(total)
@@ -41,8 +41,9 @@ def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0) -> str:
         return f"Apply incomplete! Resources: {counts}. Interrupted: {_AGAIN}"
     if not all(result.is_complete for result in results):
         return f"Apply incomplete! Resources: {counts}. {_left(results, total)}: mend the cause, then {_AGAIN}"
-    if blocked:
-        return f"Apply incomplete! Resources: {counts}. {counted(blocked, 'blocker')}, see the plan above."
+    if blocked or failed:
+        blockers = f" {counted(blocked, 'blocker')}, see the plan above." if blocked else ""
+        return f"Apply incomplete! Resources: {counts}.{blockers}{failure_sentence(failed)}"
     if total.held:
         return f"Apply complete! Resources: {counts}. {_held(total.held)} until approved."
     return f"Apply complete! Resources: {counts}."

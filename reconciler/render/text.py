@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from reconciler.apply import ApplyResult
 from reconciler.drift import DriftReport
 from reconciler.model.diagnostic import Diagnostic
 from reconciler.plan import Plan, Summary
 from reconciler.render.changes import change_lines
-from reconciler.render.diagnostics import all_diagnostics, counted, tally
+from reconciler.render.diagnostics import all_diagnostics, counted, failure_sentence, tally
 from reconciler.render.findings import drift_sentence, report_lines
 from reconciler.render.holds import Holds
 from reconciler.render.lines import BLANK, Canvas, Line, Span, Tone, line, paint
 from reconciler.render.outcomes import apply_sentence, result_lines
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 NO_CHANGES = "No changes. Your roles match the manifests."
 
@@ -31,12 +32,12 @@ class Titled(Generic[T]):
     error: tuple[Diagnostic, ...] = ()
 
 
-def plan_sentence(plans: Sequence[Plan]) -> str:
-    """Return Terraform's own sentence, which other tools read: do not reword it."""
+def plan_sentence(plans: Sequence[Plan], *, failed: int = 0) -> str:
+    """Return Terraform's own sentence, which other tools read: do not reword it. `failed` accounts have no plan."""
     totals = [plan.summary for plan in plans]
-    if all(total.is_empty for total in totals) and not any(plan.blockers for plan in plans):
+    if all(total.is_empty for total in totals) and not failed and not any(plan.blockers for plan in plans):
         return NO_CHANGES
-    return f"Plan: {_counts(totals)}."
+    return f"Plan: {_counts(totals)}.{failure_sentence(failed)}"
 
 
 def plan_text(plans: Sequence[Titled[Plan]], canvas: Canvas, *, stages: bool = False) -> str:
@@ -56,10 +57,10 @@ def apply_text(results: Sequence[Titled[ApplyResult]], canvas: Canvas, *, plans:
         changes = plans[result.account].changes if result.account in plans else ()
         return result_lines(result, changes, width=canvas.width)
 
-    def sentence(done: Sequence[ApplyResult]) -> str:
+    def sentence(done: Sequence[ApplyResult], *, failed: int) -> str:
         accounts = [result.account for result in done]
         blocked = sum(len(plans[account].blockers) for account in accounts if account in plans)
-        return apply_sentence(done, blocked=blocked)
+        return apply_sentence(done, blocked=blocked, failed=failed)
 
     return _text(results, body, sentence, canvas)
 
@@ -103,10 +104,16 @@ def _followed_by_a_gap(lines: Iterable[Line]) -> Iterator[Line]:
         yield BLANK
 
 
+class _Sentence(Protocol[T_contra]):
+    """Sums up the results of some accounts; `failed` others have none."""
+
+    def __call__(self, results: Sequence[T_contra], /, *, failed: int) -> str: ...
+
+
 def _text(
     accounts: Sequence[Titled[T]],
     body: Callable[[T], Iterable[Line]],
-    sentence: Callable[[Sequence[T]], str],
+    sentence: _Sentence[T],
     canvas: Canvas,
 ) -> str:
     """Return the accounts one after another, each below its title if any, and one sentence at the end."""
@@ -118,10 +125,10 @@ def _text(
             lines += body(account.result)
         lines += all_diagnostics(account.error, width=canvas.width)
         if account.title:
-            own = [line(0, sentence([account.result]))] if account.result is not None else []
+            own = [line(0, sentence([account.result], failed=0))] if account.result is not None else []
             lines += [*own, BLANK]
     done = [account.result for account in accounts if account.result is not None]
-    last = [line(0, Span(sentence(done), Tone.STRONG))] if done else []
+    last = [line(0, Span(sentence(done, failed=len(accounts) - len(done)), Tone.STRONG))] if done else []
     return paint([*lines, *last], canvas)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -87,6 +88,36 @@ def test_many_accounts_stand_below_their_names_with_one_sentence_at_the_end(gold
     ]
 
     assert plan_text(accounts, PLAIN) == golden
+
+
+FAILED = Titled[Any](title="777788889999", error=(given.WARNING,))
+
+
+def last_line(text: str) -> str:
+    return text.rstrip("\n").rpartition("\n")[2]
+
+
+def test_where_an_account_failed_nobody_says_that_there_are_no_changes() -> None:
+    fine = Titled(title="444455556666", result=given.NOTHING)
+
+    assert last_line(plan_text([fine, FAILED], PLAIN)) == (
+        "Plan: 0 to add, 0 to change, 0 to destroy. 1 account failed, see above."
+    )
+    assert plan_text([fine, FAILED], PLAIN).count(NO_CHANGES) == 1
+
+
+def test_where_an_account_failed_nobody_says_that_there_is_no_drift() -> None:
+    text = drift_text([Titled(title="444455556666", result=given.CALM), FAILED], PLAIN)
+
+    assert last_line(text) == "No drift where it was looked for. 1 role scanned. 1 account failed, see above."
+
+
+def test_where_an_account_failed_an_apply_is_not_complete() -> None:
+    text = apply_text([Titled(title="111122223333", result=given.COMPLETE), FAILED], PLAIN, plans={})
+
+    assert last_line(text) == (
+        "Apply incomplete! Resources: 1 imported, 1 added, 1 changed, 0 destroyed. 1 account failed, see above."
+    )
 
 
 def test_a_narrow_terminal_wraps_prose_and_breaks_no_arn(golden: SnapshotAssertion) -> None:

@@ -60,6 +60,7 @@ class Elsewhere:
         self.policies: dict[str, Thing] = {}
         self.requests: Counter[str] = Counter()
         self.writes: list[str] = []
+        self.retell: Callable[[Any], Any] = lambda document: document
         self.before: Callable[[str, Mapping[str, str]], None] = lambda _call, _params: None
         self.fail: defaultdict[str, deque[Stumble | Refused]] = defaultdict(deque)
         self._pages = cycle(pages)
@@ -367,7 +368,7 @@ class Elsewhere:
 
     def _read_back(self, role: Thing) -> Document:
         document = json.loads(role["AssumeRolePolicyDocument"].text)
-        return Document(json.dumps(_with_principals(document, self._name_of), ensure_ascii=False))
+        return Document(json.dumps(self.retell(_with_principals(document, self._name_of)), ensure_ascii=False))
 
     def _id_of(self, value: str) -> str:
         found = PRINCIPAL.fullmatch(value)

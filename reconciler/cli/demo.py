@@ -54,7 +54,7 @@ To play with it by hand, in a clone of the repository:
   reconciler drift
 
 The lines set AWS_ENDPOINT_URL, which leads every AWS tool of that shell to the sandbox and not to AWS.
-'reconciler explain RP201' tells how IAM binds a trust to an ID, and why.
+`reconciler explain RP201` tells how IAM binds a trust to an ID, and why.
 """
 
 

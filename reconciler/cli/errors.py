@@ -55,7 +55,7 @@ def usage_diagnostic(error: click.UsageError) -> Diagnostic:
     command = error.ctx.command_path if error.ctx else "reconciler"
     message = error.format_message().strip()
     ended = message if message.endswith((".", "?", "!", ")")) else f"{message}."
-    return Diagnostic(Code.RM122, ended, help=f"See '{command} --help'.")
+    return Diagnostic(Code.RM122, ended, help=f"See `{command} --help`.")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -148,7 +148,7 @@ def _show_principal(terminal: Terminal, principal: str, form: str, common: Commo
         terminal.show(paint(known_lines(found), terminal.out))
     if found:
         return 0
-    help_ = "'reconciler drift --resolve cloudtrail' looks further, if a trust policy shows the ID."
+    help_ = "`reconciler drift --resolve cloudtrail` looks further, if a trust policy shows the ID."
     terminal.complain(Diagnostic(Code.RM120, f"No state knows {principal}.", help=help_))
     return 1
 
@@ -181,5 +181,5 @@ def _must_be_owned(address: str, found: Sequence[State], states: Sequence[State]
     if not found:
         owned = [each for state in states for each in state.objects]
         message = f"{address} is not owned.{did_you_mean(address, owned)}"
-        help_ = "'reconciler state list' lists what is."
+        help_ = "`reconciler state list` lists what is."
         raise ReconcilerError(Diagnostic(Code.RM120, message, address=address, help=help_))

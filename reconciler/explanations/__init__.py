@@ -23,7 +23,7 @@ def find_code(text: str) -> Code:
     near = [code for code in codes if wanted and code.startswith(wanted)] or _alike(wanted, codes)
     question = f" Did you mean {' or '.join(near[:3])}?" if near else ""
     message = f"There is no diagnostic {text!r}.{question}"
-    raise ReconcilerError(Diagnostic(Code.RM122, message, help="'reconciler explain' lists all codes."))
+    raise ReconcilerError(Diagnostic(Code.RM122, message, help="`reconciler explain` lists all codes."))
 
 
 def _alike(wanted: str, codes: list[str]) -> list[str]:

@@ -33,7 +33,7 @@ def _catalogue_lines() -> Iterator[Line]:
             if code.value.startswith(prefix):
                 yield line(2, Span(code.value, Tone.NOTE), f"  {TITLES[code]}")
         yield BLANK
-    yield line(0, "'reconciler explain CODE' tells the whole story of one.")
+    yield line(0, "`reconciler explain CODE` tells the whole story of one.")
 
 
 def _story_lines(markdown: str, width: int) -> Iterator[Line]:

@@ -116,6 +116,8 @@ def _operation_to_json(operation: Operation) -> JsonObject:
     return {
         "call": operation.call.value,
         "stage": operation.stage,
+        "group": operation.group,
+        "phase": operation.phase,
         "params": operation.params,
         "approvals": [kind.value for kind in operation.approvals],
         "held": operation.held,
@@ -280,6 +282,8 @@ def _operation(content: Mapping[str, Any]) -> Operation:
         call=Call(content["call"]),
         params=dict(content["params"]),
         stage=int(content["stage"]),
+        group=int(content["group"]),
+        phase=int(content["phase"]),
         forms=dict(content["forms"]),
         principals=dict(content["principals"]),
         approvals=tuple(Approval(kind) for kind in content["approvals"]),

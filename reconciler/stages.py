@@ -2,13 +2,14 @@
 
 Every call is a node. It waits for the call before it on the same object, for what makes what it names, and, among
 objects that bear on each other, for all calls of an earlier phase (`operations.Phase`). Calls of one stage may run side
-by side.
+by side. What waits for an earlier phase is not listed pair by pair: each call has its group and phase, which `waiting`
+knows how to read.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import TypeAlias
@@ -22,6 +23,7 @@ from reconciler.operations import Phase, Step, with_forms
 
 Node: TypeAlias = tuple[str, int]
 Waits: TypeAlias = dict[Node, set[Node]]
+Phases: TypeAlias = Mapping[int, Mapping[Phase, list[Node]]]
 
 _MAKES = {Call.CREATE_ROLE, Call.CREATE_POLICY}
 _WITHOUT_EFFECT = {Phase.MAKE_POLICY, Phase.REMOVE_POLICY}  # a policy that nobody has allows nothing
@@ -30,7 +32,7 @@ _NO_BOUNDARY_THEN = {Call.PUT_ROLE_PERMISSIONS_BOUNDARY, Call.DELETE_ROLE_PERMIS
 
 @dataclass(frozen=True, kw_only=True)
 class Arranged:
-    """The calls of one object with their stages, what must be done before, and what happens in between."""
+    """The calls of one object with their stages, the objects that it needs, and what happens in between."""
 
     operations: tuple[Operation, ...] = ()
     needs: tuple[str, ...] = ()
@@ -52,70 +54,87 @@ class Called:
 
 def staged(called: Mapping[str, Called], bearing: Bearing, *, account: str, partition: str) -> dict[str, Arranged]:
     """Return every object's calls with stages: the longest way to each through what it waits for."""
-    waits = _waits(called, bearing, account=account, partition=partition)
-    stages: dict[Node, int] = {}
-    for node in TopologicalSorter(waits).static_order():
-        before = max((stages[other] for other in waits.get(node, ())), default=0)
-        stages[node] = before + (node[1] >= 0)
-    needs = _needs(waits)
+    nodes = {
+        (address, position): step for address, found in called.items() for position, step in enumerate(found.steps)
+    }
+    named = _waits_for_others(nodes, bearing, account=account, partition=partition)
+    placed = _placed(nodes, named, _phases(nodes, bearing))
+    needs: dict[str, set[str]] = defaultdict(set)
+    for (address, _), others in named.items():
+        needs[address] |= {other for other, _ in others} - {address}
     return {
         address: Arranged(
-            operations=_finished(address, found.steps, bearing, stages, partition),
-            needs=tuple(sorted(needs[address] - {address})),
+            operations=_finished(address, [placed[address, at] for at in range(len(found.steps))], bearing, partition),
+            needs=tuple(sorted(needs[address])),
             notices=tuple(dict.fromkeys(found.notices)),
         )
         for address, found in called.items()
     }
 
 
-def _finished(
-    address: str, steps: list[Step], bearing: Bearing, stages: Mapping[Node, int], partition: str
-) -> tuple[Operation, ...]:
+def _finished(address: str, operations: list[Operation], bearing: Bearing, partition: str) -> tuple[Operation, ...]:
     live = bearing.drafts[address].live
-    operations = [replace(step.operation, stage=stages[address, position]) for position, step in enumerate(steps)]
     return tuple(with_forms(operations, paths_of(live) if live is not None else {}, partition=partition))
 
 
-def _needs(waits: Waits) -> dict[str, set[str]]:
-    """Return by address the objects of which some call comes before one of its own, barriers looked through."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for node, others in waits.items():
-        if node[1] < 0:
-            continue
-        for other in others:
-            real = waits.get(other, set()) if other[1] < 0 else {other}
-            found[node[0]] |= {one[0] for one in real if one[1] >= 0}
-    return found
+def _phases(nodes: Mapping[Node, Step], bearing: Bearing) -> Phases:
+    """Return by group and phase the calls on objects that bear on each other, where those are several."""
+    components: dict[int, dict[Phase, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    for node, step in nodes.items():
+        if step.phase not in _WITHOUT_EFFECT:
+            components[bearing.component[node[0]]][step.phase].append(node)
+    several = (phases for _, phases in sorted(components.items()) if _are_several(phases.values()))
+    return dict(enumerate(several, start=1))
 
 
-def _waits(called: Mapping[str, Called], bearing: Bearing, *, account: str, partition: str) -> Waits:
-    """Return for each call, as (address, position), the calls and barriers that come before it."""
+def _are_several(calls: Iterable[Iterable[Node]]) -> bool:
+    """Tell whether calls are on more than one object."""
+    return len({address for some in calls for address, _ in some}) > 1
+
+
+def _placed(nodes: Mapping[Node, Step], named: Waits, phases: Phases) -> dict[Node, Operation]:
+    """Return each call with its stage, one more than that of the latest that it waits for, its group and its phase."""
     waits: Waits = defaultdict(set)
-    phases: dict[int, dict[Phase, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    nodes = {
-        (address, position): step for address, found in called.items() for position, step in enumerate(found.steps)
-    }
-    for (address, position), step in nodes.items():
+    for address, position in nodes:
         waits[address, position] |= {(address, position - 1)} if position else set()
-        phases[bearing.component[address]][step.phase].append((address, position))
+        waits[address, position] |= named.get((address, position), set())
     _add_barriers(waits, phases)
+    stages: dict[Node, int] = {}
+    for node in TopologicalSorter(waits).static_order():
+        before = max((stages[other] for other in waits.get(node, ())), default=0)
+        stages[node] = before + (node[1] >= 0)
+    groups = {node: group for group, by_phase in phases.items() for calls in by_phase.values() for node in calls}
+    return {
+        node: replace(
+            step.operation,
+            stage=stages[node],
+            group=groups.get(node, 0),
+            phase=int(step.phase) if node in groups else 0,
+        )
+        for node, step in nodes.items()
+    }
+
+
+def _add_barriers(waits: Waits, phases: Phases) -> None:
+    """Put a barrier before each phase of a group but the first: it waits for the phase before, and for its barrier."""
+    for group, by_phase in phases.items():
+        earlier: set[Node] = set()
+        for phase in sorted(by_phase):
+            if earlier:
+                barrier = (f"group {group}", -int(phase))
+                waits[barrier] = earlier
+                for node in by_phase[phase]:
+                    waits[node].add(barrier)
+                earlier = {barrier}
+            earlier = earlier.union(by_phase[phase])
+
+
+def _waits_for_others(nodes: Mapping[Node, Step], bearing: Bearing, *, account: str, partition: str) -> Waits:
+    """Return for each call those that make what it names, or let go of what it takes away."""
+    waits: Waits = defaultdict(set)
     _wait_for_what_is_named(waits, nodes, account, partition)
     _wait_for_letting_go(waits, nodes, bearing)
     return waits
-
-
-def _add_barriers(waits: Waits, phases: Mapping[int, Mapping[Phase, list[Node]]]) -> None:
-    for number, by_phase in phases.items():
-        if len({address for nodes in by_phase.values() for address, _ in nodes}) == 1:
-            continue
-        earlier: list[Node] = []
-        for phase in sorted(by_phase.keys() - _WITHOUT_EFFECT):
-            if earlier:
-                barrier = (f"component {number}", -int(phase))
-                waits[barrier] |= set(earlier)
-                for node in by_phase[phase]:
-                    waits[node].add(barrier)
-            earlier.extend(by_phase[phase])
 
 
 def _wait_for_what_is_named(waits: Waits, nodes: Mapping[Node, Step], account: str, partition: str) -> None:

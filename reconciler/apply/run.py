@@ -26,7 +26,7 @@ from reconciler.apply.outcome import (
 )
 from reconciler.apply.worker import MAKING, Worker
 from reconciler.iam import AwsError
-from reconciler.model.change import Action, Change
+from reconciler.model.change import Action, Change, Operation
 from reconciler.model.diagnostic import Diagnostic, ReconcilerError
 from reconciler.model.form import Paths, digests_of
 from reconciler.model.managed_policy import ManagedPolicy
@@ -34,6 +34,7 @@ from reconciler.model.principal import PrincipalIndex
 from reconciler.model.role import Role
 from reconciler.plan import Plan
 from reconciler.state import State
+from reconciler.waiting import Awaited, Marked
 
 Live: TypeAlias = Mapping[str, Role | ManagedPolicy]
 Due: TypeAlias = tuple[Change, int]
@@ -54,9 +55,9 @@ class _Run:
         self._means = means
         self._as_read = live
         self._memory = Memory(state, index=index, partition=plan.partition, means=means)
-        self._changes = {change.address: change for change in plan.changes}
         self._stages = _by_stage(plan)
-        self._awaited = _awaited(plan)
+        self._awaited = Awaited(plan.changes)
+        self._unwell, self._not_made = Marked(), Marked()
         self._outcomes: dict[tuple[str, int], Outcome] = {}
         self._live: dict[str, Paths] = {}
         self._wrote: set[str] = set()
@@ -126,19 +127,14 @@ class _Run:
             return Attempt(outcome=Result.HELD)
         if any(self._outcomes[change.address, earlier].outcome.is_unwell for earlier in range(position)):
             return not_tried("An earlier call on the same object did not succeed.", None)
-        unmet = (self._unmet(needed, operation.stage) for needed in change.needs)
-        return next((why for why in unmet if why is not None), None)
+        return self._unmet(change, operation)
 
-    def _unmet(self, address: str, stage: int) -> Attempt | None:
-        needed = self._changes.get(address)
-        for position, operation in enumerate(needed.operations if needed else ()):
-            outcome = self._outcomes.get((address, position))
-            if operation.stage < stage and outcome is not None:
-                if outcome.outcome.is_unwell:
-                    return not_tried(f"It needs {address}, which did not succeed.", f"See what became of {address}.")
-                if outcome.outcome is Result.HELD and operation.call in MAKING:
-                    return Attempt(outcome=Result.HELD)
-        return None
+    def _unmet(self, change: Change, operation: Operation) -> Attempt | None:
+        """Return why an operation has to go without what it waits for, None where nothing is missing."""
+        address = self._unwell.before(change, operation)
+        if address is not None:
+            return not_tried(f"It needs {address}, which did not succeed.", f"See what became of {address}.")
+        return Attempt(outcome=Result.HELD) if self._not_made.before(change, operation) is not None else None
 
     def _attempt(self, change: Change, position: int) -> Attempt:
         """Carry out one operation, in a thread of the pool."""
@@ -150,7 +146,7 @@ class _Run:
             means=self._means,
             live=self._live.get(change.address),
             lets_go=bool(wrote),
-            awaited=self._awaited.get(change.address, 0) > change.operations[position].stage,
+            awaited=self._awaited.is_awaited(change.address, change.operations[position]),
         )
         try:
             return worker.attempt()
@@ -174,6 +170,7 @@ class _Run:
         )
         self._outcomes[change.address, position] = outcome
         self._means.watch.outcome(outcome)
+        self._mark(change.address, operation, attempt.outcome)
         if attempt.live is not None:
             self._live[change.address] = attempt.live
         if attempt.settles_all:
@@ -187,6 +184,13 @@ class _Run:
             self._memory.learn(change, operation, attempt)
         if position == len(change.operations) - 1 or attempt.outcome.is_unwell:
             self._memory.conclude(change, self._results(change))
+
+    def _mark(self, address: str, operation: Operation, result: Result) -> None:
+        """Take note of what others may wait for in vain."""
+        if result.is_unwell:
+            self._unwell.mark(address, operation)
+        if result is Result.HELD and operation.call in MAKING:
+            self._not_made.mark(address, operation)
 
     def _results(self, change: Change) -> set[Result]:
         noted = (self._outcomes.get((change.address, position)) for position in range(len(change.operations)))
@@ -259,13 +263,3 @@ def _by_stage(plan: Plan) -> dict[int, list[Due]]:
         for position, operation in enumerate(change.operations):
             stages[operation.stage].append((change, position))
     return dict(stages)
-
-
-def _awaited(plan: Plan) -> dict[str, int]:
-    """Return by address the last stage at which something else needs that object."""
-    stages: dict[str, int] = {}
-    for change in plan.changes:
-        last = max((operation.stage for operation in change.operations), default=0)
-        for needed in change.needs:
-            stages[needed] = max(stages.get(needed, 0), last)
-    return stages

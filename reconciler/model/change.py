@@ -95,11 +95,14 @@ class Operation:
     `principals` are the user and role ARNs that a trust document names, with the unique IDs that they are expected to
     have at the moment of the write: None for those that this very plan makes, or whose account is out of reach.
     `approvals` are what this very call needs; while one of them is `held` it waits, and others of the change do not.
+    In a `group`, the objects that bear on each other, calls of a lower `phase` come before all others; 0 is no group.
     """
 
     call: Call
     params: Json
     stage: int = 0
+    group: int = 0
+    phase: int = 0
     forms: Mapping[str, str | None] = field(default_factory=dict)
     principals: Mapping[str, str | None] = field(default_factory=dict)
     approvals: tuple[Approval, ...] = ()
@@ -144,9 +147,10 @@ class Change:
     """What happens to one object.
 
     `base` is one digest per path that the operations write, of the live form the plan was made against: before the
-    first write `apply` reads again, and refuses as stale what has moved. `needs` are the addresses whose changes must
-    be done first; `record` is what is remembered afterwards, None when the object is given up. `message` is a sentence
-    for people, `notices` are further ones (who loses access for a moment, who is left with a dead ID).
+    first write `apply` reads again, and refuses as stale what has moved. `needs` are the addresses of what makes what
+    is named here, or lets go of what is taken away here: it comes first, and `Operation.group` tells what else does.
+    `record` is what is remembered afterwards, None when the object is given up. `message` is a sentence for people,
+    `notices` are further ones (who loses access for a moment, who is left with a dead ID).
     """
 
     address: str

@@ -33,7 +33,7 @@ def make_plan(
     changes = tuple(
         _change(draft, arranged[draft.address], found.drafts, world) for draft in _in_order(found.drafts, arranged)
     )
-    changes = tuple(held(changes, policy))
+    changes = held(changes, policy)
     return Plan(
         account=world.snapshot.account,
         partition=world.partition,

@@ -15,6 +15,7 @@ from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
 from reconciler.plan import Plan, Policy, make_plan
 from reconciler.snapshot import Quotas
+from reconciler.waiting import Marked
 from tests.model.documents import randoms
 from tests.order.worlds import ROOMY, Access, Account, journeys, world
 
@@ -95,12 +96,13 @@ def tried(
     calls: list[tuple[Change, Operation]], succeeds: Callable[[Operation], bool]
 ) -> list[tuple[Change, Operation]]:
     """The calls that succeed: what comes later on the same object, or needs it, is not tried after a failure."""
-    failed: dict[str, int] = {}
+    failed, stopped = Marked(), set()
     done = []
     for change, operation in calls:
-        behind = [failed[address] for address in (change.address, *change.needs) if address in failed]
-        if any(stage < operation.stage for stage in behind) or not succeeds(operation):
-            failed.setdefault(change.address, operation.stage)
+        behind = change.address in stopped or failed.before(change, operation) is not None
+        if behind or not succeeds(operation):
+            failed.mark(change.address, operation)
+            stopped.add(change.address)
         else:
             done.append((change, operation))
     return done

@@ -341,11 +341,13 @@ class _Reading:
 
     def policies(self, tagged: Sequence[str]) -> dict[str, ManagedPolicy]:
         """Return the customer managed policies by ARN, with where each is used, and the tags of those asked for."""
+        awss = iam_arn(partition=self._iam.partition, account="aws", kind="policy", path="/", name="")
         with self._iam.reading("GetAccountAuthorizationDetails"):
             attached, bounded = self._uses()
             bare = [
                 policy_of(detail, partition=self._iam.partition, account=self._iam.account, document=self._document)
-                for detail in self._details["Policies"].values()
+                for arn, detail in self._details["Policies"].items()
+                if not arn.startswith(awss)  # who takes no heed of the filter lists AWS's own, too
             ]
         found = {
             policy.arn: replace(

@@ -213,10 +213,10 @@ class Sandbox:
                 return self._answer_s3(request)
             case "cloudtrail":
                 return self._answer_cloudtrail(request)
-            case "sts":
-                return self._answer_query("sts", request)
-            case _:
-                return self._answer_query("iam", request)
+            case "iam" | "sts" as service:
+                return self._answer_query(service, request)
+            case other:
+                return self._refuse_service(other, request)
 
     def _answer_s3(self, request: Request) -> Reply:
         call = s3.read_call(request, request_id=f"{self._neighbour_ids.getrandbits(64):016X}")
@@ -255,6 +255,14 @@ class Sandbox:
         request_id = str(uuid.UUID(int=self._neighbour_ids.getrandbits(128), version=4))
         return replace(reply, headers={"x-amzn-RequestId": request_id, "Date": self._date(), **reply.headers})
 
+    def _refuse_service(self, service: str, request: Request) -> Reply:
+        """A service that is not there answers in the protocol that it is asked in."""
+        text, request_id = f"The sandbox does not offer {service}.", self._request_id()
+        if "json" in request.headers.get("content-type", ""):
+            return cloudtrail.refusal(IamError("UnknownOperationException", text))
+        error = IamError("InvalidAction", text)
+        return self._reply(error.status, wire.write_error(error, "iam", request_id), request_id)
+
     def _answer_query(self, service: str, request: Request) -> Reply:
         request_id = self._request_id()
         try:
@@ -265,11 +273,8 @@ class Sandbox:
 
     def _received(self, service: str, request: Request, request_id: str) -> _Exchange:
         form = _form(request)
-        action = form.get("Action")
-        if action is None:
-            raise IamError("MissingAction", "The request must contain the parameter Action.")
-        operation = wire.operation_model(service, action)
-        credentials, blow = self._admit(action, request)
+        operation = wire.operation_asked(service, form)
+        credentials, blow = self._admit(operation.name, request)
         return _Exchange(
             service=service,
             operation=operation,

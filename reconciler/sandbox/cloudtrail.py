@@ -110,7 +110,8 @@ class Trail:
     def answer(self, action: str, request: Request, *, account: str, now: datetime) -> dict[str, Any]:
         """Answer a call of CloudTrail; IamError is its refusal."""
         if action != ACTION:
-            raise IamError("UnknownOperationException", f"The sandbox's CloudTrail does not offer {action}.")
+            said = f"does not offer {action}" if action else "is asked for nothing by name"
+            raise IamError("UnknownOperationException", f"The sandbox's CloudTrail {said}.")
         params = _params(request.body)
         lookup = Lookup.read(params, account=account)
         if lookup.insights or (request.scope and request.scope[1] not in HOME.values()):

@@ -40,6 +40,8 @@ def authenticate(request: Request, *, world: World, strict: bool) -> Credentials
 
     The signature itself is not checked: the sandbox keeps no secrets.
     """
+    if request.is_half_signed:
+        raise IamError("IncompleteSignature", "Authorization header requires 'Credential' parameter.")
     if request.scope is None:
         raise IamError("MissingAuthenticationToken", "Request is missing Authentication Token")
     key = request.scope[0]

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import unquote
 
 _SCOPE: Final = re.compile(r"Credential=([^/,\s]+)/[^/]*/([^/]*)/([^/]*)/aws4_request")
+_SIGNATURE: Final = "AWS4-HMAC-SHA256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +23,17 @@ class Request:
 
     @property
     def scope(self) -> tuple[str, str, str] | None:
-        """Access key, region and service of the signature; None when the request is not signed."""
-        found = _SCOPE.search(self.headers.get("authorization", ""))
+        """Access key, region and service of the signature; None when the request is not signed.
+
+        A URL may be signed itself (AWS General Reference, sigv4-add-signature-to-request).
+        """
+        found = _SCOPE.search(self.headers.get("authorization") or unquote(self.url))
         return (found[1], found[2], found[3]) if found else None
+
+    @property
+    def is_half_signed(self) -> bool:
+        """Whether there is the beginning of a signature, and no credential in it that can be read."""
+        return self.scope is None and self.headers.get("authorization", "").startswith(_SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ connection and waits for its thread, so nothing is left behind.
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import threading
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
 
 _BODY_LIMIT: Final = 64 * 1024 * 1024
 _CHUNK_LINE: Final = 65_536
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_ERROR: Final = "<ErrorResponse><Error><Code>{}</Code></Error></ErrorResponse>"
+
+
+class _UnreadableError(Exception):
+    """A body that is not read: its code, and the status of the answer. Where the next request begins is not known."""
+
+    def __init__(self, code: str, status: int) -> None:
+        super().__init__(code)
+        self.status = status
 
 
 class Server:
@@ -134,9 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
         """The journal is the log."""
 
     def _serve(self) -> None:
-        body = self._body()
-        if body is None:
-            self._send(Reply(status=413, body=b"", headers={"Connection": "close"}))
+        try:
+            body = self._body()
+        except _UnreadableError as error:
+            self._send(Reply(status=error.status, body=_ERROR.format(error).encode(), headers={"Connection": "close"}))
             self.close_connection = True
             return
         request = Request(
@@ -152,9 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         except Exception:  # noqa: BLE001 - one call that fails must not take the server down
             traceback.print_exc()
-            reply = Reply(
-                status=500, body=b"<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"
-            )
+            reply = Reply(status=500, body=_ERROR.format("InternalFailure").encode())
         self._send(reply)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class's names
@@ -164,19 +175,18 @@ class _Handler(BaseHTTPRequestHandler):
             return control.answer(self.server.box, request)
         return self.server.box.answer(request)
 
-    def _body(self) -> bytes | None:
-        """The body, or None when it is longer than the server takes."""
+    def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return self._chunks()
         length = self.headers.get("Content-Length", "0")
-        size = int(length) if length.isdecimal() else 0
-        return None if size > _BODY_LIMIT else self.rfile.read(size)
+        if not _LENGTH.fullmatch(length):
+            raise _UnreadableError("MalformedInput", 400)
+        return self.rfile.read(_within_limit(int(length)))
 
-    def _chunks(self) -> bytes | None:
+    def _chunks(self) -> bytes:
         parts: list[bytes] = []
         while (size := _chunk_size(self.rfile.readline(_CHUNK_LINE))) > 0:
-            if sum(map(len, parts)) + size > _BODY_LIMIT:
-                return None
+            _within_limit(sum(map(len, parts)) + size)
             parts.append(self.rfile.read(size))
             self.rfile.readline(_CHUNK_LINE)
         while self.rfile.readline(_CHUNK_LINE).strip():
@@ -194,8 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
 
 
+def _within_limit(size: int) -> int:
+    if size > _BODY_LIMIT:
+        raise _UnreadableError("RequestEntityTooLarge", 413)
+    return size
+
+
 def _chunk_size(line: bytes) -> int:
-    try:
-        return int(line.split(b";")[0], 16)
-    except ValueError:
-        return 0
+    size = line.split(b";")[0].strip()
+    if not _CHUNK_SIZE.fullmatch(size):
+        raise _UnreadableError("MalformedInput", 400)
+    return int(size, 16)

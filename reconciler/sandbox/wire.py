@@ -38,12 +38,19 @@ def service_model(service: str) -> ServiceModel:
 
 @cache
 def operation_model(service: str, action: str) -> OperationModel:
-    """One operation; an unknown one is the error that AWS gives."""
-    model = service_model(service)
-    if action not in model.operation_names:
-        version = model.metadata["apiVersion"]
+    """One operation that there is."""
+    return service_model(service).operation_model(action)
+
+
+def operation_asked(service: str, form: Mapping[str, str]) -> OperationModel:
+    """The operation that a form asks for; without one, or in another version of the API, the error that AWS gives."""
+    action = form.get("Action")
+    if action is None:
+        raise IamError("MissingAction", "The request must contain the parameter Action.")
+    model, version = service_model(service), form.get("Version") or "NO_VERSION_SPECIFIED"
+    if version != model.metadata["apiVersion"] or action not in model.operation_names:
         raise IamError("InvalidAction", f"Could not find operation {action} for version {version}")
-    return model.operation_model(action)
+    return operation_model(service, action)
 
 
 def read(operation: OperationModel, form: Mapping[str, str]) -> Params:

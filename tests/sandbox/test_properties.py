@@ -60,10 +60,10 @@ def answered(box: Sandbox, body: bytes) -> int:
 def test_any_text_is_a_trust_policy_or_refused(text: str) -> None:
     box = Sandbox()
     box.account().create_role("r")
-    body = {"Action": "UpdateAssumeRolePolicy", "RoleName": "r", "PolicyDocument": text}
+    body = {"Version": "2010-05-08", "Action": "UpdateAssumeRolePolicy", "RoleName": "r", "PolicyDocument": text}
     status = answered(box, urlencode(body).encode())
     assert status in {200, 400, 409}
-    got = answered(box, b"Action=GetRole&RoleName=r")
+    got = answered(box, b"Action=GetRole&Version=2010-05-08&RoleName=r")
     assert got == 200
 
 

@@ -8,6 +8,7 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from reconciler.sandbox.server import Server
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=test/20261124/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+OTHER = "444455556666"
+QUERY = "query protocol"
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -145,7 +148,7 @@ def test_a_role_of_another_account_is_assumed_over_http(iam_server: Server, sand
 # --- bad input -----------------------------------------------------------------------------------
 
 
-@fact("InvalidAction: Could not find operation X for version 2010-05-08", source="query protocol", level="observed")
+@fact("InvalidAction: Could not find operation X for version 2010-05-08", source=QUERY, level="observed")
 def test_an_unknown_action_is_refused(iam_server: Server) -> None:
     status, answer = call(iam_server, "Action=MakeCoffee&Version=2010-05-08")
     assert status == 400
@@ -153,20 +156,52 @@ def test_an_unknown_action_is_refused(iam_server: Server) -> None:
     assert "Could not find operation MakeCoffee for version 2010-05-08" in answer
 
 
+@fact("Without a version: Could not find operation X for version NO_VERSION_SPECIFIED", source=QUERY, level="observed")
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [("", "NO_VERSION_SPECIFIED"), ("&Version=", "NO_VERSION_SPECIFIED"), ("&Version=1999-01-01", "1999-01-01")],
+)
+def test_another_version_of_the_api_has_no_operations(iam_server: Server, version: str, told: str) -> None:
+    status, answer = call(iam_server, f"Action=ListRoles{version}")
+    assert (status, f"Could not find operation ListRoles for version {told}<" in answer) == (400, True)
+
+
+def test_a_service_that_is_not_there_says_so(iam_server: Server) -> None:
+    session: Any = loopback_session()
+    for service, method in (
+        ("ec2", "describe_instances"),
+        ("dynamodb", "list_tables"),
+        ("organizations", "list_roots"),
+    ):
+        client = session.client(service, endpoint_url=iam_server.url)
+        refusal = refused(getattr(client, method))
+        assert refusal.message == f"The sandbox does not offer {service}."
+        assert (refusal.code, refusal.status) in {("InvalidAction", 400), ("UnknownOperationException", 400)}
+        client.close()
+
+
+def test_a_url_may_be_signed_itself(iam_server: Server) -> None:
+    sts = boto3.Session(OTHER, "not a secret", region_name="us-east-1").client("sts", endpoint_url=iam_server.url)
+    url = sts.generate_presigned_url("get_caller_identity", HttpMethod="GET")
+    status, answer = ask(iam_server, "GET", url.removeprefix(iam_server.url))
+    assert (status, b"<Arn>arn:aws:iam::444455556666:root</Arn>" in answer) == (200, True)
+    sts.close()
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
         ("", 400, "MissingAction"),
         ("RoleName=r", 400, "MissingAction"),
-        ("Action=CreateRole&RoleName=r", 400, "ValidationError"),
-        ("Action=ListRoles&MaxItems=many", 400, "MalformedInput"),
-        ("Action=ListRoles&MaxItems=99999999999999999999", 400, "MalformedInput"),
-        ("Action=ListPolicies&OnlyAttached=perhaps", 400, "MalformedInput"),
-        ("Action=GenerateServiceLastAccessedDetails&Arn=" + "x" * 30, 400, "InvalidAction"),
-        (b"Action=GetRole&RoleName=\xff\xfe", 400, "ValidationError"),
-        ("Action=GetRole&RoleName=%00", 400, "ValidationError"),
+        ("Action=CreateRole&Version=2010-05-08&RoleName=r", 400, "ValidationError"),
+        ("Action=ListRoles&Version=2010-05-08&MaxItems=many", 400, "MalformedInput"),
+        ("Action=ListRoles&Version=2010-05-08&MaxItems=99999999999999999999", 400, "MalformedInput"),
+        ("Action=ListPolicies&Version=2010-05-08&OnlyAttached=perhaps", 400, "MalformedInput"),
+        ("Action=GenerateServiceLastAccessedDetails&Version=2010-05-08&Arn=" + "x" * 30, 400, "InvalidAction"),
+        (b"Action=GetRole&Version=2010-05-08&RoleName=\xff\xfe", 400, "ValidationError"),
+        ("Action=GetRole&Version=2010-05-08&RoleName=%00", 400, "ValidationError"),
         ("%%%&&&===", 400, "MissingAction"),
-        (b"Action=GetRole&RoleName=" + b"x" * 1_000_001, 413, "RequestEntityTooLarge"),
+        (b"Action=GetRole&Version=2010-05-08&RoleName=" + b"x" * 1_000_001, 413, "RequestEntityTooLarge"),
     ],
 )
 def test_what_cannot_be_understood_is_refused_and_the_server_goes_on(
@@ -177,10 +212,30 @@ def test_what_cannot_be_understood_is_refused_and_the_server_goes_on(
     assert client.list_roles()["Roles"] == []
 
 
-@fact("MissingAuthenticationToken 403", source="query protocol", level="observed")
+@fact("MissingAuthenticationToken 403", source=QUERY, level="observed")
 def test_an_unsigned_request_is_refused(iam_server: Server) -> None:
-    status, answer = call(iam_server, "Action=ListRoles", authorization="")
+    status, answer = call(iam_server, "Action=ListRoles&Version=2010-05-08", authorization="")
     assert (status, "MissingAuthenticationToken" in answer) == (403, True)
+
+
+@fact("Authorization header requires 'Credential' parameter", source=QUERY, level="observed")
+def test_half_a_signature_is_refused(iam_server: Server) -> None:
+    status, answer = call(
+        iam_server, "Action=ListRoles&Version=2010-05-08", authorization="AWS4-HMAC-SHA256 Signature=0"
+    )
+    assert (status, "<Code>IncompleteSignature</Code>" in answer) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["Content-Length: -5", "Content-Length: many", "Content-Length: \u00b2", "Transfer-Encoding: chunked\r\n\r\n-5"],
+)
+def test_a_body_of_no_length_is_refused_and_the_line_closed(iam_server: Server, client: IAMClient, head: str) -> None:
+    with socket.create_connection((iam_server.host, iam_server.port), timeout=5) as line:
+        line.sendall(f"POST / HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert client.list_roles()["Roles"] == []
 
 
 @pytest.mark.parametrize("noise", [b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b""])
@@ -202,14 +257,16 @@ def test_a_client_that_goes_away_harms_nobody(iam_server: Server, client: IAMCli
 def test_a_body_beyond_all_measure_is_not_even_read(iam_server: Server) -> None:
     with socket.create_connection((iam_server.host, iam_server.port), timeout=5) as line:
         line.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
-        assert line.recv(1024).startswith(b"HTTP/1.1 413")
+        answer = b"".join(iter(lambda: line.recv(1024), b""))
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"<Code>RequestEntityTooLarge</Code>" in answer
 
 
 def test_a_body_in_chunks_is_read(iam_server: Server) -> None:
     head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: {SIGNED}\r\nConnection: close\r\n"
     head += "Transfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection((iam_server.host, iam_server.port), timeout=5) as line:
-        line.sendall(head.encode() + b"7\r\nAction=\r\n9\r\nListRoles\r\n0\r\n\r\n")
+        line.sendall(head.encode() + b"7\r\nAction=\r\n1c\r\nListRoles&Version=2010-05-08\r\n0\r\n\r\n")
         answer = b"".join(iter(lambda: line.recv(4096), b""))
     assert b"<ListRolesResult>" in answer
 

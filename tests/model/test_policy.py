@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from reconciler.model.policy import (
+    NEW_VERSION,
+    OLD_VERSION,
     PolicyDocument,
     canonical_conditions,
     canonical_statement,
@@ -170,7 +172,7 @@ def test_a_canonical_form_is_the_one_spelling_of_a_document() -> None:
         "Statement": [
             {"Sid": "", "Action": ["S3:Put*", "s3:get*", "s3:put*"], "NotAction": "S3:A", "Resource": ["B", "a", 1]},
             {"Sid": "first", "NotResource": "B", "Principal": {"Service": "s", "AWS": [OWN, BOB, ROOT]}},
-            {"Condition": {}, "NotPrincipal": "*"},
+            {"Condition": {}, "NotPrincipal": "*", "Effect": "", "Unknown": []},
             {"Condition": {"StringLike": {"aws:B": ["Y", "X"]}, "BoolIfExists": {"AWS:a": True, "Z": ["FALSE", 1]}}},
         ],
     }
@@ -187,7 +189,7 @@ def test_a_canonical_form_is_the_one_spelling_of_a_document() -> None:
                     ["StringLike", "aws:b", ["X", "Y"]],
                 ]
             },
-            {"NotPrincipal": [["", "*"]]},
+            {"Effect": "", "NotPrincipal": [["", "*"]], "Unknown": []},
             {"NotResource": ["B"], "Principal": [["AWS", ROOT], ["AWS", BOB], ["Service", "s"]], "Sid": "first"},
         ],
     }
@@ -200,7 +202,8 @@ def test_a_mapping_of_another_kind_has_the_same_canonical_form() -> None:
     assert list(PolicyDocument(read_only(source)).principals()) == list(PolicyDocument(source).principals())
 
 
-def test_a_version_is_text() -> None:
+def test_a_version_is_text_and_the_old_one_where_none_is_said() -> None:
+    assert (OLD_VERSION, NEW_VERSION) == ("2008-10-17", "2012-10-17")
     assert PolicyDocument({"Version": 2012, "Statement": []}).canonical()["Version"] == "2012"
 
 

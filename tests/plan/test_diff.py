@@ -31,6 +31,7 @@ USERS = {
     "alice": Entity(name="alice", arn=ALICE, id=ALICE_ID),
     "bob": Entity(name="bob", arn=BOB, id=BOB_ID),
 }
+AS_APPLIED: dict[str, Any] = {"principals": {ALICE: ALICE_ID}}
 NOBODY = PolicyDocument({})
 CLOSED = closed_trust("aws", ACCOUNT)
 LISTS = arn("policy", "Lists")
@@ -276,7 +277,8 @@ def test_who_is_made_in_the_same_plan_is_named_late_and_without_an_id() -> None:
 
 def test_who_is_made_by_the_plan_of_another_account_is_there_in_time() -> None:
     theirs = arn("role", "runner", "444455556666")
-    move = the_draft(a_world(a_role(trusting(theirs)), made_elsewhere={theirs: None})).move
+    world = a_world(a_role(trusting(theirs)), made_elsewhere={theirs: None})
+    move = the_draft(replace(world, index=replace(world.index, id_by_arn={theirs: OTHER_ID}))).move
     assert move is not None
 
     assert (move.principals, move.late) == ({theirs: None}, False)
@@ -404,6 +406,64 @@ def test_what_was_protected_when_last_applied_is_in_the_way_of_its_removal(place
         place=place,
         help="Declare it again, or apply it once with `prevent_destroy: false` before taking it out.",
     )
+
+
+ALICIA = arn("user", "alicia")
+RENAMED = {"alicia": Entity(name="alicia", arn=ALICIA, id=ALICE_ID), "bob": USERS["bob"]}
+NAMESAKE = {**RENAMED, "alice": Entity(name="alice", arn=ALICE, id=OTHER_ID)}
+BOB_TOO = {"Effect": "Allow", "Principal": {"AWS": BOB, "Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+def naming(who: str, effect: str = "Allow") -> dict[str, Any]:
+    """Return a trust that names somebody in its second statement."""
+    return {"Version": "2012-10-17", "Statement": [BOB_TOO, *trusting(who, effect=effect)["Statement"]]}
+
+
+def of_a_renamed(was: str, now: str, taken: str = "", does: str = "trusts") -> Diagnostic:
+    return Diagnostic(
+        Code.RP208,
+        f"{was} was renamed: the entity that this role {does} under that name is now {now}{taken}",
+        address="role/deployer",
+        place=Place("manifests/a.yaml", 8),
+        help=f"Write {now} in the manifest, which changes nothing: IAM followed the rename. If the new bearer of"
+        " the old name is meant as well, write both.",
+    )
+
+
+@pytest.mark.parametrize(("effect", "does"), [("Allow", "trusts"), ("Deny", "guards against")])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_namesake_of_whom_is_meant_is_in_the_way(effect: str, does: str, *, is_there: bool) -> None:
+    declaration = declaring(
+        a_role(naming(ALICE, effect)), places={"trust/1": Place("manifests/a.yaml", 8), "trust/0": PLACE}
+    )
+    live = [a_role(naming(ALICIA, effect), live=True)] if is_there else []
+    world = a_world(declaration, live=live, owned=owning(declaration.value, **AS_APPLIED), users=NAMESAKE)
+
+    assert the_blocker(world) == of_a_renamed(ALICE, ALICIA, f", and another, {OTHER_ID}, has the old name", does)
+
+
+def test_who_was_renamed_in_an_account_that_is_not_read_has_to_be_asked_for() -> None:
+    was, now = (arn("user", name, "444455556666") for name in ("zoe", "zora"))
+    declaration = declaring(a_role(naming(was)), places={"trust/1": Place("manifests/a.yaml", 8)})
+    owned = owning(declaration.value, principals={was: DEAD})
+    live = a_role(naming(now), live=True)
+    world = a_world(declaration, live=[live], owned=owned, users=USERS, ledger={DEAD: Remembered(now)})
+
+    assert the_blocker(world) == of_a_renamed(was, now)
+
+
+def test_who_was_renamed_without_a_namesake_is_no_matter_of_this_table() -> None:
+    role = a_role(naming(ALICE))
+    world = a_world(role, live=[a_role(naming(ALICIA), live=True)], owned=owning(role, **AS_APPLIED), users=RENAMED)
+
+    assert the_draft(world).action is Action.UPDATE
+
+
+def test_a_namesake_that_somebody_trusts_by_hand_is_not_in_the_way_of_others() -> None:
+    role = a_role(naming(ALICE))
+    live = a_role(trusting(ALICE), live=True)
+
+    assert the_draft(a_world(role, live=[live], owned=owning(role, **AS_APPLIED), users=NAMESAKE)).move is not None
 
 
 # --- what goes, and what is given up ------------------------------------------------------------------------
@@ -749,9 +809,6 @@ def settled(declaration: Declaration, owned: Mapping[str, Owned], **known: Any) 
     return found
 
 
-AS_APPLIED: dict[str, Any] = {"principals": {ALICE: ALICE_ID}}
-
-
 def test_what_is_known_already_is_not_written_down_again() -> None:
     found = settled(declaring(FULL), owning(FULL, **AS_APPLIED))
 
@@ -803,7 +860,7 @@ def test_an_id_that_nobody_can_know_is_no_news() -> None:
 def test_what_is_remembered_is_not_looked_for_unless_asked() -> None:
     live = replace(FULL, role_id=ID)
 
-    assert diff(a_world(FULL, live=[live], owned=owning(FULL)), recording=False).records == {}
+    assert diff(a_world(FULL, live=[live], owned=owning(FULL, held=("trust",))), recording=False).records == {}
 
 
 # --- many objects, and what is worth saying -----------------------------------------------------------------
@@ -817,6 +874,13 @@ def test_a_diff_is_limited_to_what_is_asked_for() -> None:
     assert set(diff(world, only=frozenset({"role/one", "role/two"})).drafts) == {"role/one", "role/two"}
     assert set(diff(world, without=frozenset({"role/two"})).drafts) == {"role/one", "role/three"}
     assert diff(world, only=frozenset()).drafts == {}
+
+
+def test_where_nothing_is_declared_or_owned_there_is_nothing_to_do() -> None:
+    found = diff(a_world(live=[THERE]))
+
+    assert found == Diff(drafts={})
+    assert found.unchanged == 0
 
 
 def test_what_is_left_out_is_not_made_either() -> None:

@@ -11,8 +11,9 @@ A kill may come at any moment, so the state is ahead of IAM in what is intended 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from reconciler.apply.means import Means
 from reconciler.apply.outcome import Attempt, Result
@@ -22,6 +23,8 @@ from reconciler.model.form import INLINE
 from reconciler.model.principal import PrincipalIndex
 from reconciler.plan import forms_after
 from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
+
+Value = TypeVar("Value")
 
 FLUSH_SECONDS = 5.0
 GIVING_BACK = frozenset({Approval.RE_TRUST, Approval.UNDO_NARROWING})
@@ -36,6 +39,9 @@ class Memory:
         self.partition = partition
         self.problems: list[Diagnostic] = []
         self._read = self._state = state
+        self._objects = dict(state.objects)
+        self._ledger = dict(state.ledger)
+        self._intents = dict(state.intents)
         self._index = index
         self._means = means
         self._begun: set[str] = set()
@@ -45,17 +51,40 @@ class Memory:
         self._flushed_at = means.monotonic()
         self._spelled = {address.casefold(): address for address in state.objects}
 
+    def _take(self, step: Callable[[State], State], address: str, unique: str | None = None) -> None:
+        """Take a step in the memory of one object and one unique ID: at the same cost, however much is remembered."""
+        of_one = replace(
+            self._state,
+            objects=_only(self._objects, address),
+            intents=_only(self._intents, address),
+            ledger=_only(self._ledger, unique),
+        )
+        after = step(of_one)
+        _put(self._objects, address, after.objects)
+        _put(self._intents, address, after.intents)
+        _put(self._ledger, unique, after.ledger)
+
+    def _own(self, address: str, owned: Owned) -> None:
+        self._take(lambda state: own(state, address, owned), address, owned.id)
+
+    def _begin(self, intent: Intent) -> None:
+        self._take(lambda state: begin(state, [intent]), intent.address)
+
+    def _finish(self, address: str) -> None:
+        self._take(lambda state: finish(state, address), address)
+
     # Before
 
     def intend(self, changes: Iterable[Change]) -> None:
-        """Store what is about to happen to each object that is about to be written for the first time."""
-        first = [change for change in changes if change.operations and change.address not in self._begun]
-        if not first:
-            return
-        for change in first:
-            self._begun.add(change.address)
-            self._prepare(change)
-        self._state = begin(self._state, [self._intent(change) for change in first])
+        """Store what is about to happen to each object that is about to be written for the first time.
+
+        With it goes what the stage before has done: one write for both.
+        """
+        for change in changes:
+            if change.operations and change.address not in self._begun:
+                self._begun.add(change.address)
+                self._prepare(change)
+                self._begin(self._intent(change))
         self.flush()
 
     def _intent(self, change: Change) -> Intent:
@@ -75,14 +104,14 @@ class Memory:
         """Own an object as it will have to be owned, should the run be killed after its first write."""
         match change.action:
             case Action.CREATE:
-                self._state = finish(self._state, change.address)  # what it led through is gone
+                self._finish(change.address)  # what it led through is gone
             case Action.IMPORT | Action.UPDATE:
                 self._take_over(change)
             case _:
                 pass
 
     def _take_over(self, change: Change) -> None:
-        owned, record = self._state.objects.get(change.address), change.record
+        owned, record = self._objects.get(change.address), change.record
         approved = self._identified(
             {arn: known for operation in self._allowed(change) for arn, known in operation.principals.items()}
         )
@@ -94,7 +123,7 @@ class Memory:
             known = replace(self._owned(record, change.address), digests=untouched | as_found, principals=approved)
         else:
             return
-        self._state = own(self._state, change.address, known)
+        self._own(change.address, known)
 
     # After
 
@@ -126,21 +155,26 @@ class Memory:
             digests=digests,
             principals=self._identified(operation.principals),
         )
-        self._state = own(self._state, change.address, owned)
+        self._own(change.address, owned)
 
     def _learn_deleted(self, change: Change) -> None:
         """Forget what is gone; what is to be made in its place is intended as something new."""
         if change.id is not None:
             self._unmade.add(change.id)
-            self._state = record_deleted(self._state, change.id, at=self._means.clock())
+            self._bury(change.address, change.id)
         self._give_up(change.address)
-        intent = self._state.intents.get(change.address)
+        intent = self._intents.get(change.address)
         if change.action is Action.REPLACE and intent is not None:
-            self._state = begin(finish(self._state, change.address), [replace(intent, id=None)])
+            self._finish(change.address)
+            self._begin(replace(intent, id=None))
+
+    def _bury(self, address: str, unique: str) -> None:
+        at = self._means.clock()
+        self._take(lambda state: record_deleted(state, unique, at=at), address, unique)
 
     def _learn_forms(self, change: Change, operation: Operation) -> None:
         """Remember the form that a document now has, and whom a trust names: before all of the change is done."""
-        owned = self._state.objects.get(change.address)
+        owned = self._objects.get(change.address)
         if owned is None:
             return
         digests = dict(owned.digests)
@@ -149,7 +183,7 @@ class Memory:
                 digests.pop(path, None)
                 digests |= {} if digest is None else {path: digest}
         principals = {**owned.principals, **self._identified(operation.principals)}
-        self._state = own(self._state, change.address, replace(owned, digests=digests, principals=principals))
+        self._own(change.address, replace(owned, digests=digests, principals=principals))
 
     def conclude(self, change: Change, results: set[Result]) -> None:
         """Remember an object as its change leaves it: as planned, in part, unfinished, or as if untouched."""
@@ -157,7 +191,7 @@ class Memory:
             self.remember(change.address, change.record)
         elif not any(result.is_unwell for result in results):
             self._mark_held(change)
-            self._state = finish(self._state, change.address)
+            self._finish(change.address)
         elif not results & _TOUCHED:
             self._put_back(change.address)
 
@@ -165,13 +199,13 @@ class Memory:
         """Remember an object that is as its record says, and that nothing is pending any more."""
         if record is not None:
             self._give_up(address, but=address)
-            self._state = own(self._state, address, self._owned(record, address))
-        self._state = finish(self._state, address)
+            self._own(address, self._owned(record, address))
+        self._finish(address)
 
     def forget(self, address: str) -> None:
         """Remember nothing of an object any more."""
         self._give_up(address)
-        self._state = finish(self._state, address)
+        self._finish(address)
 
     def remember_settings(self) -> None:
         """Remember the settings of this run, so that the next plan can say what differs."""
@@ -180,7 +214,7 @@ class Memory:
 
     def _owned(self, record: Record, address: str) -> Owned:
         """Return the ownership of what is as its record says."""
-        owned = self._state.objects.get(address)
+        owned = self._objects.get(address)
         unique = self._made.get(record.arn) or record.id or (owned.id if owned else "")
         return Owned(
             id=unique,
@@ -204,7 +238,7 @@ class Memory:
 
         What is held for another kind of approval, or for what it needs, gives nothing back.
         """
-        owned = self._state.objects.get(change.address)
+        owned = self._objects.get(change.address)
         if owned is not None:
             waiting = {
                 path
@@ -212,22 +246,25 @@ class Memory:
                 if operation.held and GIVING_BACK & set(operation.approvals)
                 for path in operation.forms
             }
-            self._state = own(self._state, change.address, replace(owned, held=tuple(sorted(waiting))))
+            self._own(change.address, replace(owned, held=tuple(sorted(waiting))))
 
     def _give_up(self, address: str, *, but: str | None = None) -> None:
         """Own an object no longer, however its address was spelled: names are unique without regard to case."""
         for known in {address, self._spelled.get(address.casefold(), address)} - {but}:
-            if known in self._state.objects:
-                self._state = forget(self._state, known)
+            if known in self._objects:
+                self._forget(known)
+
+    def _forget(self, address: str) -> None:
+        self._take(lambda state: forget(state, address), address)
 
     def _put_back(self, address: str) -> None:
         """Remember what was read, as nothing was done: an earlier run's intent may still be pending."""
         self.forget(address)
         known = self._spelled.get(address.casefold(), address)
         if known in self._read.objects:
-            self._state = own(self._state, known, self._read.objects[known])
+            self._own(known, self._read.objects[known])
         if address in self._read.intents:
-            self._state = begin(self._state, [self._read.intents[address]])
+            self._begin(self._read.intents[address])
 
     # Writing it down
 
@@ -246,7 +283,10 @@ class Memory:
 
     def _write(self) -> None:
         try:
-            self._state = self._means.store.write(self._state)
+            whole = replace(
+                self._state, objects=dict(self._objects), ledger=dict(self._ledger), intents=dict(self._intents)
+            )
+            self._state = self._means.store.write(whole)
         except ReconcilerError as error:
             self.problems.extend(found for found in error.diagnostics if found not in self.problems)
 
@@ -262,13 +302,12 @@ class Memory:
 
     def recorded_id(self, address: str) -> str | None:
         """Return the ID under which the state owns an object, however its address is spelled."""
-        objects = self._state.objects
-        owned = objects.get(address) or objects.get(self._spelled.get(address.casefold(), address))
+        owned = self._objects.get(address) or self._objects.get(self._spelled.get(address.casefold(), address))
         return owned.id if owned else None
 
     def record_is(self, address: str, record: Record) -> bool:
         """Tell whether an object is remembered just as a record says."""
-        return self._state.objects.get(address) == self._owned(record, address)
+        return self._objects.get(address) == self._owned(record, address)
 
     def was_pending(self, address: str) -> bool:
         """Tell whether an earlier run had left something unfinished of an object."""
@@ -293,6 +332,18 @@ class Memory:
         resolved = self._index.resolve(value)
         unmade = resolved != value and value.partition(":")[0] in self._unmade
         return value if unmade else resolved
+
+
+def _only(known: Mapping[str, Value], key: str | None) -> dict[str, Value]:
+    return {key: known[key]} if key is not None and key in known else {}
+
+
+def _put(known: dict[str, Value], key: str | None, found: Mapping[str, Value]) -> None:
+    """Make a key of a mapping be what is found under it, be it nothing."""
+    if key is not None and key in found:
+        known[key] = found[key]
+    elif key is not None:
+        known.pop(key, None)
 
 
 def _base_at(change: Change, path: str) -> tuple[str | None, ...]:

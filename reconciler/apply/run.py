@@ -78,9 +78,12 @@ class _Run:
 
     def _with_calls(self) -> None:
         with ThreadPoolExecutor(max_workers=max(1, self._means.parallelism)) as pool:
+            last = max(self._stages, default=0)
             for stage in sorted(self._stages):
                 self._stage(self._stages[stage], pool)
-                if stage != max(self._stages):
+                if stage == last or self._means.settle:
+                    self._memory.flush()
+                if stage != last:
                     self._means.wait(self._means.settle)
 
     def _stage(self, due: list[Due], pool: ThreadPoolExecutor) -> None:
@@ -100,7 +103,6 @@ class _Run:
                 for job in finished:
                     self._note(*jobs.pop(job), job.result())
                 self._memory.flush(at_most_every=FLUSH_SECONDS)
-        self._memory.flush()
 
     def _ready(self, due: Iterable[Due]) -> list[Due]:
         """Return what is to be tried; of the rest note why it is not."""

@@ -64,9 +64,10 @@ class Watch:
         with self._guard:
             if self._display is None or self._task is None:
                 self._display = _display(colour=self._colour, is_counted=self._total is not None)
-                self._task = self._display.add_task(inert(text), total=self._total)
+                self._task = self._display.add_task(inert(text), total=self._total, completed=advance)
                 self._display.start()
-            self._display.update(self._task, description=inert(text), advance=advance)
+            else:
+                self._display.update(self._task, description=inert(text), advance=advance)
 
 
 def _display(*, colour: bool, is_counted: bool) -> Progress:

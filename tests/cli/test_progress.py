@@ -33,8 +33,8 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str = "xterm
     watch.page("111122223333", "ListRoles", 1000)
     watch.stop()
     watch.expect(2)
-    watch.waiting("role/a", Call.CREATE_ROLE, 3.0, "Rate exceeded")
     watch.outcome(DONE)
+    watch.waiting("role/a", Call.CREATE_ROLE, 3.0, "Rate exceeded")
     watch.stop()
     watch.stop()
     return stream.getvalue()
@@ -43,8 +43,22 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str = "xterm
 def test_at_a_terminal_the_last_thing_done_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(monkeypatch, terminal=True)
 
+    reading, _, writing = text.partition("Reading 111122223333: 1000 from ListRoles")
+    assert "/" not in reading
+    assert "role/a\\u{1b}[2J CreateRole: done" in writing
+    assert "1/2" in writing
+    assert "0/2" not in writing
+    assert "role/a CreateRole: again in 3 s, Rate exceeded" in writing
+
+
+def test_on_a_narrow_terminal_the_words_give_way_and_not_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+
+    text = shown(monkeypatch, terminal=True)
+
     assert "1/2" in text
-    assert "role/a\\u{1b}[2J CreateRole: done" in text
+    assert "CreateRole: done" not in text
+    assert "…" in text
 
 
 @pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])

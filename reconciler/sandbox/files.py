@@ -11,42 +11,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
-from urllib.parse import unquote
+from typing import Any, Final
 
-from reconciler.sandbox import keepsakes, principals, views, wire
+from reconciler.sandbox import keepsakes, principals, reading, views, wire
 from reconciler.sandbox.callers import Credentials
 from reconciler.sandbox.cloudtrail import Trail
 from reconciler.sandbox.entities import (
-    Document,
-    Group,
     InstanceProfile,
     ManagedPolicy,
     OidcProvider,
-    PolicyVersion,
     Role,
     SamlProvider,
-    Tags,
-    User,
 )
-from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.events import Event
 from reconciler.sandbox.quotas import size
 from reconciler.sandbox.s3 import Buckets
-from reconciler.sandbox.tables import Table, Tables
+from reconciler.sandbox.tables import Tables
 from reconciler.sandbox.world import AccountState, World
 
 FORMAT: Final = "iam-sandbox/1"
 _LISTS: Final = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 _ACCOUNT_OF_ARN: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::(\d{12}):")
 _UNIQUE_ID: Final = re.compile(r"\bA[A-Z]{3}[A-Z0-9]{12,124}\b")
-_EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 Raw = Mapping[str, Any]
-E = TypeVar("E")
 
 
 class AccountFileError(Exception):
@@ -168,9 +158,8 @@ def load(world: World, raw: object, *, buckets: Buckets | None = None, trail: Tr
         loaded = [_read(world, account_id, content) for account_id, content in accounts.items()]
         keepsakes.check_free(world, {one.state.account_id: one.keys for one in loaded if one.keys is not None})
         shelves = keepsakes.read_buckets(raw.get("buckets", {}))
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, IamError) as error:
-        what = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise AccountFileError(f"this is not an account: {what}") from error
+    except reading.WRONG as error:
+        raise AccountFileError(f"this is not an account: {reading.said(error)}") from error
     # The dead are named in trust policies only, and their IDs are not for others either.
     world.ids.taken.update(_UNIQUE_ID.findall(json.dumps(raw, default=str)))
     for account in loaded:
@@ -185,8 +174,8 @@ def load(world: World, raw: object, *, buckets: Buckets | None = None, trail: Tr
 def _read(world: World, account_id: str, raw: Raw) -> _Loaded:
     state = _load_account(world, account_id, raw)
     users = [user.user_id for user in state.tables.users]
-    keys = keepsakes.read_keys(_items(raw, "AccessKeys"), account_id, users) if "AccessKeys" in raw else None
-    events = keepsakes.read_events(_items(raw, "Events"), account_id) if "Events" in raw else None
+    keys = keepsakes.read_keys(reading.items(raw, "AccessKeys"), account_id, users) if "AccessKeys" in raw else None
+    events = keepsakes.read_events(reading.items(raw, "Events"), account_id) if "Events" in raw else None
     return _Loaded(state=state, keys=keys, events=events)
 
 
@@ -207,6 +196,8 @@ def _accounts_of(raw: Raw) -> dict[str, Raw]:
             f'neither a saved sandbox ("format": "{FORMAT}") nor an output of get-account-authorization-details '
             f"({', '.join(_LISTS)})"
         )
+    if raw.get("IsTruncated") or raw.get("NextToken"):
+        raise AccountFileError("this is only the first part of an account: ask without --max-items and --no-paginate")
     found = _ACCOUNT_OF_ARN.search(json.dumps([raw.get(name) for name in _LISTS[:3]], default=str))
     if found is None:
         raise AccountFileError("the lists name no user, group or role, so the account is not known")
@@ -216,18 +207,8 @@ def _accounts_of(raw: Raw) -> dict[str, Raw]:
 def _load_account(world: World, account_id: str, raw: Raw) -> AccountState:
     state = world.fresh_account(account_id, str(raw.get("Partition", "aws")))
     state.quotas.set(raw.get("Quotas", {}))
-    tables = state.tables
-    _add(tables.groups, map(_group, _items(raw, "GroupDetailList")))
-    groups = {group.name: group.group_id for group in tables.groups}
-    _add(tables.users, (_user(item, groups) for item in _items(raw, "UserDetailList")))
-    _add(tables.roles, map(_role, _items(raw, "RoleDetailList")))
-    # The call lists AWS's own policies too; the sandbox has those by itself.
-    own = [item for item in _items(raw, "Policies") if f"::{account_id}:" in item["Arn"]]
-    _add(tables.policies, map(_policy, own))
-    _add(tables.instance_profiles, _profiles(raw))
-    _add(tables.oidc_providers, map(_oidc, _items(raw, "OpenIDConnectProviders")))
-    _add(tables.saml_providers, map(_saml, _items(raw, "SAMLProviders")))
-    state.quotas.fit(_held(tables))
+    reading.fill(state.tables, raw, account_id=account_id)
+    state.quotas.fit(_held(state.tables))
     return state
 
 
@@ -246,187 +227,6 @@ def _held(tables: Tables) -> dict[str, int]:
     }
 
 
-def _add(table: Table[E], entities: Iterable[E]) -> None:
-    for entity in entities:
-        table.add(entity)
-
-
-def _items(raw: Raw, name: str) -> list[Raw]:
-    items = raw.get(name, [])
-    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-        raise ValueError(f"{name} is not a list of objects")
-    return items
-
-
-def _group(raw: Raw) -> Group:
-    return Group(
-        group_id=raw["GroupId"],
-        name=raw["GroupName"],
-        path=raw.get("Path", "/"),
-        created=_moment(raw),
-        inline=_inline(raw.get("GroupPolicyList", ())),
-        attached=_attached(raw),
-    )
-
-
-def _user(raw: Raw, groups: Mapping[str, str]) -> User:
-    return User(
-        user_id=raw["UserId"],
-        name=raw["UserName"],
-        path=raw.get("Path", "/"),
-        created=_moment(raw),
-        groups=tuple(groups[name] for name in raw.get("GroupList", ())),
-        inline=_inline(raw.get("UserPolicyList", ())),
-        attached=_attached(raw),
-        boundary=_boundary(raw),
-        tags=_tags(raw),
-    )
-
-
-def _role(raw: Raw) -> Role:
-    return Role(
-        role_id=raw["RoleId"],
-        name=raw["RoleName"],
-        path=raw.get("Path", "/"),
-        created=_moment(raw),
-        trust=_document(raw["AssumeRolePolicyDocument"]),
-        description=raw.get("Description"),
-        max_session_duration=int(raw.get("MaxSessionDuration", 3600)),
-        max_signin_session_duration=raw.get("MaxSigninSessionDuration"),
-        boundary=_boundary(raw),
-        tags=_tags(raw),
-        inline=_inline(raw.get("RolePolicyList", ())),
-        attached=_attached(raw),
-        last_used=_last_used(raw),
-    )
-
-
-def _last_used(raw: Raw) -> tuple[datetime, str] | None:
-    used = raw.get("RoleLastUsed") or {}
-    return (_parsed(used["LastUsedDate"]), used.get("Region", "us-east-1")) if "LastUsedDate" in used else None
-
-
-def _policy(raw: Raw) -> ManagedPolicy:
-    versions = tuple(
-        PolicyVersion(version_id=item["VersionId"], document=_text(item["Document"]), created=_moment(item))
-        for item in raw["PolicyVersionList"]
-    )
-    newest = max(int(version.version_id[1:]) for version in versions)
-    return ManagedPolicy(
-        policy_id=raw["PolicyId"],
-        arn=raw["Arn"],
-        name=raw["PolicyName"],
-        path=raw.get("Path", "/"),
-        created=_moment(raw),
-        updated=_parsed(raw.get("UpdateDate", raw.get("CreateDate"))),
-        description=raw.get("Description"),
-        versions=versions,
-        default_version=raw["DefaultVersionId"],
-        next_version=int(raw.get("NextVersion", newest + 1)),
-        tags=_tags(raw),
-    )
-
-
-def _profiles(raw: Raw) -> list[InstanceProfile]:
-    if "InstanceProfiles" in raw:
-        return [_profile(item, item.get("RoleId")) for item in _items(raw, "InstanceProfiles")]
-    return [
-        _profile(item, role["RoleId"])
-        for role in _items(raw, "RoleDetailList")
-        for item in role.get("InstanceProfileList", ())
-    ]
-
-
-def _profile(raw: Raw, role_id: str | None) -> InstanceProfile:
-    return InstanceProfile(
-        profile_id=raw["InstanceProfileId"],
-        name=raw["InstanceProfileName"],
-        path=raw.get("Path", "/"),
-        created=_moment(raw),
-        role_id=role_id,
-        tags=_tags(raw),
-    )
-
-
-def _oidc(raw: Raw) -> OidcProvider:
-    return OidcProvider(
-        arn=raw["Arn"],
-        url=raw["Url"],
-        created=_moment(raw),
-        client_ids=tuple(raw.get("ClientIDList", ())),
-        thumbprints=tuple(raw.get("ThumbprintList", ())),
-        tags=_tags(raw),
-    )
-
-
-def _saml(raw: Raw) -> SamlProvider:
-    return SamlProvider(
-        arn=raw["Arn"],
-        name=raw["Name"],
-        metadata=raw["SAMLMetadataDocument"],
-        created=_moment(raw),
-        valid_until=_parsed(raw["ValidUntil"]),
-        tags=_tags(raw),
-    )
-
-
 def _bind_trust(world: World, state: AccountState) -> None:
     for role in list(state.tables.roles):
         state.tables.roles.put(principals.rebind(role, world=world))
-
-
-# --- pieces ------------------------------------------------------------------------------------
-
-
-def _moment(raw: Raw) -> datetime:
-    return _parsed(raw.get("CreateDate"))
-
-
-def _parsed(text: object) -> datetime:
-    if text is None:
-        return _EPOCH
-    moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _document(raw: object) -> Document:
-    document = json.loads(_text(raw))
-    found = document.get("Statement") if isinstance(document, dict) else None
-    statements: list[Any] = found if isinstance(found, list) else [found]
-    if not all(isinstance(statement, dict) for statement in statements):
-        raise ValueError("a trust policy is an object with a Statement")
-    for statement in statements:
-        _check_principal(statement.get("Principal", "*"))
-    return dict(document)
-
-
-def _check_principal(principal: object) -> None:
-    entries = principal.values() if isinstance(principal, dict) else [principal]
-    values = [value for entry in entries for value in (entry if isinstance(entry, list) else [entry])]
-    if not all(isinstance(value, str) for value in values):
-        raise ValueError("principals are text")
-
-
-def _text(raw: object) -> str:
-    """A document as text: it comes as an object, as text, or URL-encoded."""
-    if isinstance(raw, str):
-        return unquote(raw) if raw.lstrip().startswith("%7B") else raw
-    return json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
-
-
-def _inline(raw: Iterable[Raw]) -> dict[str, str]:
-    return {item["PolicyName"]: _text(item["PolicyDocument"]) for item in raw}
-
-
-def _attached(raw: Raw) -> tuple[str, ...]:
-    return tuple(item["PolicyArn"] for item in raw.get("AttachedManagedPolicies", ()))
-
-
-def _boundary(raw: Raw) -> str | None:
-    boundary = raw.get("PermissionsBoundary") or {}
-    arn = boundary.get("PermissionsBoundaryArn")
-    return None if arn is None else str(arn)
-
-
-def _tags(raw: Raw) -> Tags:
-    return tuple((item["Key"], item["Value"]) for item in raw.get("Tags") or ())

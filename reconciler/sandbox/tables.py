@@ -80,6 +80,8 @@ class Table(Generic[E]):
     def add(self, entity: E) -> None:
         """A new entity, or EntityAlreadyExists."""
         self.check_free(self._name(entity))
+        if (key := self._key(entity)) in self._entities:
+            raise IamError("EntityAlreadyExists", self._taken.format(name=key))
         self.put(entity)
 
     def check_free(self, name: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -16,6 +18,92 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 OTHER = "444455556666"
+HOME = "arn:aws:iam::123456789012"
+ROLE = {
+    "Path": "/",
+    "RoleName": "deployer",
+    "RoleId": "AROA1234567890EXAMPLE",
+    "Arn": f"{HOME}:role/deployer",
+    "CreateDate": "2014-07-30T17:09:20+00:00",
+    "AssumeRolePolicyDocument": trusting(
+        f"{HOME}:user/people/Alice", "AIDADEADDEADDEADDEAD1", "arn:aws:iam::999988887777:user/stranger"
+    ),
+    "InstanceProfileList": [
+        {
+            "Path": "/",
+            "InstanceProfileName": "web",
+            "InstanceProfileId": "AIPA1234567890EXAMPLE",
+            "Arn": f"{HOME}:instance-profile/web",
+            "CreateDate": "2014-07-30T17:09:20Z",
+            "Roles": [{"RoleName": "deployer", "RoleId": "AROA1234567890EXAMPLE"}],
+        }
+    ],
+    "RolePolicyList": [{"PolicyName": "own", "PolicyDocument": READ}],
+    "AttachedManagedPolicies": [
+        {"PolicyName": "ReadOnlyAccess", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    ],
+    "Tags": [],
+    "RoleLastUsed": {"LastUsedDate": "2025-01-02T03:04:05+00:00", "Region": "eu-central-1"},
+}
+PRINTED: dict[str, Any] = {
+    "UserDetailList": [
+        {
+            "Path": "/people/",
+            "UserName": "Alice",
+            "UserId": "AIDACKCEVSQ6C2EXAMPLE",
+            "Arn": f"{HOME}:user/people/Alice",
+            "CreateDate": "2013-10-14T18:32:00+00:00",
+            "GroupList": ["Admins"],
+            "AttachedManagedPolicies": [],
+            "PermissionsBoundary": {
+                "PermissionsBoundaryType": "Policy",
+                "PermissionsBoundaryArn": f"{HOME}:policy/limits/boundary",
+            },
+            "Tags": [{"Key": "Dept", "Value": "R&D"}],
+            "NotKnownYet": {"a": [1, 2]},
+        }
+    ],
+    "GroupDetailList": [
+        {
+            "Path": "/",
+            "GroupName": "Admins",
+            "GroupId": "AGPA1234567890EXAMPLE",
+            "Arn": f"{HOME}:group/Admins",
+            "CreateDate": "2013-10-14T18:32:24Z",
+            "GroupPolicyList": [],
+            "AttachedManagedPolicies": [],
+        }
+    ],
+    "RoleDetailList": [ROLE],
+    "Policies": [
+        {
+            "PolicyName": "boundary",
+            "PolicyId": "ANPAJ2UCCR6DPCEXAMPLE",
+            "Arn": f"{HOME}:policy/limits/boundary",
+            "Path": "/limits/",
+            "DefaultVersionId": "v2",
+            "AttachmentCount": 0,
+            "PermissionsBoundaryUsageCount": 1,
+            "IsAttachable": True,
+            "CreateDate": "2015-02-06T19:58:34+00:00",
+            "UpdateDate": "2015-02-07T19:58:34+00:00",
+            "PolicyVersionList": [
+                {"Document": READ, "VersionId": "v4", "IsDefaultVersion": False, "CreateDate": "2015-02-07T19:58:34Z"},
+                {"Document": READ, "VersionId": "v2", "IsDefaultVersion": True, "CreateDate": "2015-02-06T19:58:34Z"},
+            ],
+        },
+        {
+            "PolicyName": "ReadOnlyAccess",
+            "PolicyId": "ANPAILL3HVNFSB6DCOWYQ",
+            "Arn": "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            "Path": "/",
+            "DefaultVersionId": "v90",
+            "PolicyVersionList": [{"Document": READ, "VersionId": "v90", "CreateDate": "2020-02-06T18:39:48+00:00"}],
+        },
+    ],
+    "IsTruncated": False,
+}
+"""What `aws iam get-account-authorization-details` prints, a field that is not known among it."""
 
 
 @pytest.fixture
@@ -135,6 +223,89 @@ def printed_by_the_cli(iam: IAMClient, page: int = 100) -> dict[str, Any]:
     answer: dict[str, Any] = dict(pages.build_full_result())
     printed: dict[str, Any] = json.loads(json.dumps(answer, default=lambda moment: moment.isoformat()))
     return printed
+
+
+def copy_of(**changes: Any) -> Any:
+    """The output of the AWS CLI for a small account, with these lists replaced."""
+    return {**copy.deepcopy(PRINTED), **changes}
+
+
+def changed(name: str, **changes: Any) -> Any:
+    """The same with something about the first entity of a list changed."""
+    raw = copy_of()
+    raw[name][0] |= changes
+    return raw
+
+
+def test_what_the_aws_cli_prints_is_taken_to_the_letter() -> None:
+    box = Sandbox()
+    assert box.load_json(copy_of()) == ["123456789012"]
+    iam = box.session("123456789012").client("iam")
+    user = iam.get_user(UserName="alice")["User"]
+    assert (user["UserId"], user["CreateDate"]) == ("AIDACKCEVSQ6C2EXAMPLE", datetime(2013, 10, 14, 18, 32, tzinfo=UTC))
+    assert user["PermissionsBoundary"]["PermissionsBoundaryArn"] == f"{HOME}:policy/limits/boundary"
+    trust: Any = iam.get_role(RoleName="deployer")["Role"]["AssumeRolePolicyDocument"]
+    assert principals(trust) == {
+        f"{HOME}:user/people/Alice",
+        "AIDADEADDEADDEADDEAD1",
+        "arn:aws:iam::999988887777:user/stranger",
+    }
+    profile = iam.list_instance_profiles_for_role(RoleName="deployer")["InstanceProfiles"][0]
+    assert profile["InstanceProfileId"] == "AIPA1234567890EXAMPLE"
+    assert iam.list_groups_for_user(UserName="Alice")["Groups"][0]["GroupName"] == "Admins"
+    versions = iam.list_policy_versions(PolicyArn=f"{HOME}:policy/limits/boundary")["Versions"]
+    assert {(each["VersionId"], each["IsDefaultVersion"]) for each in versions} == {("v2", True), ("v4", False)}
+    box.account("123456789012").recreate_user("Alice")
+    fresh: Any = iam.get_role(RoleName="deployer")["Role"]["AssumeRolePolicyDocument"]
+    assert "AIDACKCEVSQ6C2EXAMPLE" in principals(fresh)
+
+
+@pytest.mark.parametrize("name", ["GroupDetailList", "Policies", "OpenIDConnectProviders"])
+def test_a_list_that_is_null_is_empty(name: str) -> None:
+    raw = copy_of(UserDetailList=[], **{name: None})
+    assert Sandbox().load_json(raw) == ["123456789012"]
+
+
+@pytest.mark.parametrize("start", ["%7B", "%7b", "%0A%20%7B", "\n  {"])
+def test_a_document_is_taken_however_it_is_written(start: str) -> None:
+    document = start + quote('"Version": "2012-10-17", "Statement": []}')
+    if start.endswith("{"):
+        document = unquote(document)
+    box = Sandbox()
+    box.load_json(changed("RoleDetailList", AssumeRolePolicyDocument=document))
+    assert box.account("123456789012").trust("deployer") == {"Version": "2012-10-17", "Statement": []}
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (copy_of(IsTruncated=True), "this is only the first part of an account"),
+        (copy_of(NextToken="x"), "this is only the first part of an account"),
+        (copy_of(GroupDetailList=[]), "UserDetailList[0]: it is in the group Admins, which is not in the file"),
+        (changed("RoleDetailList", RoleId=5), "RoleDetailList[0]: RoleId is no text: 5"),
+        (changed("RoleDetailList", RoleId="x"), "RoleDetailList[0]: RoleId begins with AROA, unlike 'x'"),
+        (changed("RoleDetailList", RoleName=None), "RoleDetailList[0]: RoleName is no text: None"),
+        (changed("RoleDetailList", CreateDate="then"), "RoleDetailList[0]: Invalid isoformat string: 'then'"),
+        (changed("RoleDetailList", Arn="arn:aws:iam::444455556666:role/r"), "is not of account 123456789012"),
+        (changed("UserDetailList", Path=7), "UserDetailList[0]: Path is no text: 7"),
+        (changed("UserDetailList", Tags=[{"Key": "a", "Value": 1}]), "UserDetailList[0]: Value is no text: 1"),
+        (changed("GroupDetailList", GroupPolicyList=[{"PolicyName": "p"}]), "GroupDetailList[0]: no PolicyDocument"),
+        (changed("Policies", DefaultVersionId="v7"), "Policies[0]: there is no version v7"),
+        (changed("Policies", PolicyVersionList=None), "Policies[0]: there is no version v2"),
+        (
+            changed("Policies", PolicyVersionList=[{"VersionId": "v2", "Document": 5}]),
+            "Policies[0]: a policy document is an object: '5'",
+        ),
+        (
+            copy_of(RoleDetailList=[{**ROLE, "InstanceProfileList": []}, {**ROLE, "RoleName": "twin"}]),
+            "RoleDetailList[1]: Role with name AROA1234567890EXAMPLE already exists.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_refused_says_what_is_wrong_and_where(raw: Any, told: str) -> None:
+    with pytest.raises(AccountFileError) as caught:
+        Sandbox().load_json(raw)
+    assert told in str(caught.value)
 
 
 NUMBER = {"Statement": {"Effect": "Allow", "Principal": {"AWS": 123456789012}}}

@@ -58,21 +58,43 @@ def decode(data: bytes, *, account: str) -> State:
         raise NotAState(Code.RS502, "is nested deeper than any state is") from None
 
 
-def _content(state: State) -> dict[str, object]:
+def header_of(state: State) -> dict[str, object]:
+    """Return what a state says besides its entries, by the names in the file."""
     return {
         "format_version": FORMAT_VERSION,
         "account": state.account,
         "lineage": state.lineage,
         "serial": state.serial,
         "seen_at": state.seen_at,
-        "objects": {address: _owned_fields(owned) for address, owned in state.objects.items()},
-        "ledger": {id_: _said(_ledger_fields(entry)) for id_, entry in state.ledger.items()},
-        "intents": {address: _intent_fields(intent) for address, intent in state.intents.items()},
         "settings": dict(state.settings),
     }
 
 
-def _owned_fields(owned: Owned) -> dict[str, object]:
+def read_entry(section: str, text: str) -> None:
+    """Read an entry, as `"KEY":{...}`, as it will be read from the file; raises NotAState if it would be refused."""
+    try:
+        fields = Fields(_parse(f'{{"{section}":{{{text}}}}}'.encode()))
+        match section:
+            case "objects":
+                fields.entries(section, _owned)
+            case "ledger":
+                fields.entries(section, _remembered)
+            case _:
+                fields.entries(section, _intent)
+    except RecursionError:
+        raise NotAState(Code.RS502, "is nested deeper than any state is") from None
+
+
+def _content(state: State) -> dict[str, object]:
+    return header_of(state) | {
+        "objects": {address: owned_fields(owned) for address, owned in state.objects.items()},
+        "ledger": {id_: ledger_fields(entry) for id_, entry in state.ledger.items()},
+        "intents": {address: intent_fields(intent) for address, intent in state.intents.items()},
+    }
+
+
+def owned_fields(owned: Owned) -> dict[str, object]:
+    """Return an owned object as it stands in the file."""
     return _said(
         {
             "id": owned.id,
@@ -89,17 +111,21 @@ def _owned_fields(owned: Owned) -> dict[str, object]:
     )
 
 
-def _ledger_fields(entry: Remembered) -> dict[str, object]:
-    return {
-        "arn": entry.arn,
-        "first_seen": entry.first_seen,
-        "last_alive": entry.last_alive,
-        "first_dead": entry.first_dead,
-        "deleted": entry.deleted,
-    }
+def ledger_fields(entry: Remembered) -> dict[str, object]:
+    """Return an entry of the ledger as it stands in the file."""
+    return _said(
+        {
+            "arn": entry.arn,
+            "first_seen": entry.first_seen,
+            "last_alive": entry.last_alive,
+            "first_dead": entry.first_dead,
+            "deleted": entry.deleted,
+        }
+    )
 
 
-def _intent_fields(intent: Intent) -> dict[str, object]:
+def intent_fields(intent: Intent) -> dict[str, object]:
+    """Return an intent as it stands in the file."""
     return _said(
         {
             "action": intent.action,
@@ -116,8 +142,17 @@ def _said(fields: dict[str, object]) -> dict[str, object]:
 
 
 def _digest(content: Mapping[str, object]) -> str:
+    return digest_of_text(compact(content))
+
+
+def compact(content: object) -> str:
+    """Return content as the JSON that is digested."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest_of_text(text: str) -> str:
+    """Return the digest of a state as compact JSON; raises NotAState for half a surrogate pair in it."""
     try:
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return "sha256:" + sha256(text.encode()).hexdigest()
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,10 +21,11 @@ from uuid import uuid4
 from reconciler.model.arn import is_account_id
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 from reconciler.state.disk import Disk, remove_leftovers, replace_file
-from reconciler.state.document import NotAState, decode, digest_of, encode
+from reconciler.state.document import NotAState, decode
 from reconciler.state.lock import LockFile, take, whoever_runs_this
 from reconciler.state.store import Holder
 from reconciler.state.values import State
+from reconciler.state.writing import Writing
 
 Result = TypeVar("Result")
 
@@ -52,6 +54,8 @@ class LocalStore:
         self.folder = folder
         self._new_id = new_id
         self._disk = disk or Disk()
+        self._writing: defaultdict[str, Writing] = defaultdict(Writing)
+        self._written: dict[str, tuple[State, bytes]] = {}
 
     def read(self, account: str) -> State:
         """Return the state of an account; one that does not exist yet where there is no file."""
@@ -71,9 +75,10 @@ class LocalStore:
             return new
         if state.version != (held.version if held else None):
             raise ReconcilerError(self._moved_on(state, held))
-        if held is not None and digest_of(state) == held.version:
+        if held is not None and self._writing[state.account].digest_of(state) == held.version:
             return held
         self._on_disk(state.account, lambda: self._replace(state.account, old=stored and stored[1], new=data))
+        self._written[state.account] = new, data
         return new
 
     @contextmanager
@@ -125,6 +130,9 @@ class LocalStore:
         path = self._path(account, STATE)
         try:
             data = self._disk.read(path)
+            written = self._written.get(account)
+            if written is not None and written[1] == data:
+                return written
             return None if data is None else (decode(data, account=account), data)
         except OSError as error:
             raise ReconcilerError(_unreadable(path, error)) from None
@@ -135,8 +143,7 @@ class LocalStore:
         """Return the state as it will be stored and its text, which can certainly be read again."""
         new = replace(state, serial=state.serial + 1, exists=True)
         try:
-            data = encode(new)
-            return decode(data, account=state.account), data
+            return self._writing[state.account].encode(new)
         except NotAState as error:
             path = self._path(state.account, STATE)
             raise ReconcilerError(

@@ -319,6 +319,31 @@ def _known(principals: Mapping[str, str | None], made: Mapping[str, str]) -> dic
     return {arn: made.get(arn) if known is None else known for arn, known in principals.items()}
 
 
+def waiting_in_vain(plan: Plan, unmade: AbstractSet[str], *, reviewed: bool) -> dict[str, str]:
+    """Return by address what cannot be done since a role that another account was to make is not there, and which.
+
+    By its ARN alone nobody is trusted: whoever has it now is a stranger. What needs such a change waits with it. What
+    is held, and not `reviewed`, is not going to be done anyway.
+    """
+    found = {
+        change.address: arn
+        for change in plan.changes
+        for operation in change.operations
+        for arn, known in operation.principals.items()
+        if known is None and arn in unmade and (reviewed or not operation.held)
+    }
+    while True:
+        behind = {
+            change.address: found[needed]
+            for change in plan.changes
+            for needed in change.needs
+            if needed in found and change.address not in found
+        }
+        if not behind:
+            return found
+        found |= behind
+
+
 def with_the_new(index: PrincipalIndex, made: Mapping[str, str]) -> PrincipalIndex:
     """Return an index with the roles that this run has made; whom they have replaced is found in it still."""
     if not made:

@@ -6,10 +6,11 @@ this one just the same: IAM answers `Invalid principal`, and takes the very same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from reconciler.model.change import Change
 from reconciler.model.diagnostic import Code
 from reconciler.plan import Plan
 
@@ -69,20 +70,26 @@ def _names_what_is_new(outcome: Outcome, made: Mapping[str, str]) -> bool:
 
 def _joined(plan: Plan, result: ApplyResult, rest: Plan, again: ApplyResult) -> ApplyResult:
     """Return what became of all of a plan: what was done at first stays done."""
-    from reconciler.apply.outcome import counted  # noqa: PLC0415  a plan needs none of it
-
-    first, second = _by_call(plan, result), _by_call(rest, again)
+    first, second = by_call(plan, result.outcomes), by_call(rest, again.outcomes)
     outcomes = {
         key: second[key] if key in second and not outcome.outcome.is_well else outcome for key, outcome in first.items()
     }
-    return replace(
-        again,
-        summary=counted(plan.changes, outcomes),
-        outcomes=tuple(outcomes.values()),
-        problems=(*result.problems, *again.problems),
-    )
+    return replace(with_outcomes(again, plan, outcomes), problems=(*result.problems, *again.problems))
 
 
-def _by_call(plan: Plan, result: ApplyResult) -> Outcomes:
-    keys = ((change.address, at) for change in plan.changes for at in range(max(1, len(change.operations))))
-    return dict(zip(keys, result.outcomes, strict=True))
+def by_call(plan: Plan, outcomes: Sequence[Outcome]) -> Outcomes:
+    """Return the outcomes of a plan by address and place of the call; an object without calls has one at place 0."""
+    return dict(zip(calls_of(plan.changes), outcomes, strict=True))
+
+
+def calls_of(changes: Iterable[Change]) -> Iterator[tuple[str, int]]:
+    """Yield address and place of each call, in the order in which outcomes are told."""
+    return ((change.address, at) for change in changes for at in range(max(1, len(change.operations))))
+
+
+def with_outcomes(result: ApplyResult, plan: Plan, outcomes: Outcomes) -> ApplyResult:
+    """Return a result with the outcomes of a whole plan in place of those of a part of it."""
+    from reconciler.apply.outcome import counted  # noqa: PLC0415  a plan needs none of it
+
+    told = tuple(outcomes[key] for key in calls_of(plan.changes))
+    return replace(result, summary=counted(plan.changes, outcomes), outcomes=told)

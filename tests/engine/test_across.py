@@ -260,18 +260,49 @@ def test_a_guard_against_a_role_made_anew_elsewhere_is_bound_again(fleet: Fleet)
     assert fleet.accounts[THIRD].role_id("runner") in fleet.stored("vault", OWN)
 
 
-def test_where_making_fails_only_whoever_trusts_it_fails_with_it_and_the_next_apply_mends_all(chained: Fleet) -> None:
+def test_where_making_fails_nobody_is_trusted_and_the_next_apply_mends_all(chained: Fleet) -> None:
     chained.accounts[THIRD].delete_role("runner")
     chained.declare("aside", OWN)
     chained.box.faults.deny("CreateRole", count=1, account=THIRD)
-    outcomes = {entry[0]: entry[2] for one in chained.apply_run().accounts if one.result for entry in told(one.result)}
+    done = chained.apply_run()
+    outcomes = {entry[0]: entry[2] for one in done.accounts if one.result for entry in told(one.result)}
     assert outcomes == {
         "role/aside": "done",
-        "role/deployer": "failed",
-        "role/relay": "failed",
+        "role/deployer": "not_tried",
+        "role/relay": "not_tried",
         "role/runner": "failed",
     }
+    assert not complete(done)
+    assert [one.result.summary.added for one in done.accounts if one.result] == [1, 0, 0]
     chained.settle()
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_stranger_who_takes_the_name_before_it_is_made_is_trusted_nowhere(chained: Fleet, saved: bool) -> None:  # noqa: FBT001
+    chained.declare("behind", OTHER, arn("relay", OTHER))
+    chained.accounts[THIRD].delete_role("runner")
+    file = chained.save_run(chained.plan_run()) if saved else None
+    chained.box.faults.at("CreateRole", do=lambda: chained.accounts[THIRD].create_role("runner"))
+    done = chained.apply_run(plan_file=file)
+    stranger = chained.accounts[THIRD].role_id("runner")
+    assert not complete(done)
+    assert stranger not in chained.stored("deployer", OWN) + chained.stored("relay", OTHER)
+    assert planned(chained.plan_run())[OTHER]["role/relay"][2:] == ({Approval.RE_TRUST}, True)
+
+
+def test_a_saved_plan_trusts_nobody_who_was_to_be_made_in_an_account_that_is_out_of_reach_by_now(
+    chained: Fleet,
+) -> None:
+    chained.accounts[THIRD].delete_role("runner")
+    file = chained.save_run(chained.plan_run())
+    chained.accounts[THIRD].create_role("runner")
+    chained.accounts[THIRD].delete_role("reconciler")
+    own, other, third = chained.apply_run(plan_file=file).accounts
+    assert third.error
+    for one in (own, other):
+        assert one.result is not None
+        assert {entry[2] for entry in told(one.result)} == {"not_tried"}
+    assert chained.accounts[THIRD].role_id("runner") not in chained.stored("deployer", OWN)
 
 
 @pytest.mark.parametrize("session", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,8 +24,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
-
-_LOOPBACK = ("127.", "localhost", "::1")
+    from reconciler.sandbox.server import Server
 
 
 @click.command(
@@ -60,10 +60,9 @@ _LOOPBACK = ("127.", "localhost", "::1")
 @click.option(
     "--account",
     cls=Option,
-    default="111122223333",
     callback=is_account,
     metavar="ID",
-    help="Whose keys are printed.  [default: 111122223333]",
+    help="Whose keys are printed.  [default: the first of FILE, else 111122223333]",
 )
 @click.option("--demo", cls=Option, is_flag=True, help="Begin with the users and the role of the demo.")
 @log_options
@@ -76,7 +75,7 @@ def command(
     host: str,
     load: str | None,
     save: str | None,
-    account: str,
+    account: str | None,
     demo: bool,
     common: Common,  # noqa: ARG001  --no-color
 ) -> int:  # fmt: skip
@@ -86,16 +85,20 @@ def command(
     """
     if demo and load:
         raise click.UsageError("--demo and --load exclude each other.")
-    box = filled_sandbox(Path(load) if load else None)
+    if save:
+        _check_place(Path(save))
+    box = new_sandbox()
+    loaded = load_accounts(box, Path(load)) if load else []
+    account = account or next(iter(loaded), box.account().account_id)
     box.account(account)
     if demo:
         people_come(box)
     wait = _end_of_the_run()
-    with _served(box, host, port) as url:
-        if not host.startswith(_LOOPBACK):
-            terminal.say(f"Everybody who reaches {host} can use it: there are no passwords.\n")
+    with _served(box, host, port) as server:
+        if not server.is_loopback:
+            terminal.say(f"Everybody who reaches {host or 'this machine'} can use it: there are no passwords.\n")
         terminal.say("An IAM to try things on. Paste this into another shell; Ctrl-C here ends it.\n\n")
-        terminal.show(exports(url, account))
+        terminal.show(exports(server.url, account))
         terminal.flush()
         wait()
     if save:
@@ -127,23 +130,35 @@ def new_sandbox(clock: Callable[[], datetime] | None = None) -> Sandbox:
     return Sandbox(clock=clock)
 
 
-def filled_sandbox(file: Path | None) -> Sandbox:
-    """Return a sandbox with the accounts of a file; ReconcilerError where it is none."""
-    box = new_sandbox()
-    if file is None:
-        return box
+def load_accounts(box: Sandbox, file: Path) -> list[str]:
+    """Put the accounts of a file into a sandbox; return their IDs. ReconcilerError where it is none."""
     from reconciler.sandbox.files import AccountFileError  # noqa: PLC0415  as above
 
     try:
-        box.load_json(json.loads(file.read_bytes()))
+        return box.load_json(json.loads(file.read_bytes()))
     except (OSError, ValueError, RecursionError, AccountFileError) as error:
         message = f"{file} holds no account: {error}"
         raise ReconcilerError(Diagnostic(Code.RM102, message, place=Place(str(file)))) from error
     return box
 
 
+def _check_place(file: Path) -> None:
+    """Complain before anything is tried out, not after, of a place where it could not be saved."""
+    folder = Path(os.path.realpath(file)).parent
+    if file.is_dir():
+        why = "it is a folder"
+    elif not (folder.is_dir() and os.access(folder, os.W_OK)) and not file.exists():
+        why = f"{folder} is no folder to write in"
+    else:
+        return
+    message = f"{file} cannot be written: {why}."
+    raise ReconcilerError(
+        Diagnostic(Code.RA419, message, place=Place(str(file)), help="Give another place, or make it writable.")
+    )
+
+
 @contextmanager
-def _served(box: Sandbox, host: str, port: int) -> Iterator[str]:
+def _served(box: Sandbox, host: str, port: int) -> Iterator[Server]:
     """Serve a sandbox at an address; ReconcilerError where that is taken."""
     try:
         server = box.serve(port=port, host=host)
@@ -151,7 +166,7 @@ def _served(box: Sandbox, host: str, port: int) -> Iterator[str]:
         message = f"Nothing can listen at {host}:{port}: {error.strerror or error}."
         raise ReconcilerError(Diagnostic(Code.RM122, message, help="Choose another with --port or --host.")) from error
     with server:
-        yield server.url
+        yield server
 
 
 def _end_of_the_run() -> Callable[[], None]:

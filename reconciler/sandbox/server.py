@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from reconciler.sandbox import control
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.box import Sandbox
 
+_LOOPBACK: Final = {4: "127.0.0.1", 6: "::1"}
 _BODY_LIMIT: Final = 64 * 1024 * 1024
 _CHUNK_LINE: Final = 65_536
 _CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,16}")
@@ -42,13 +44,18 @@ class _UnreadableError(Exception):
 class Server:
     """A context manager: on entering it listens at `url`, on leaving it has stopped.
 
-    OSError when the port is taken.
+    `is_loopback` says whether nobody but this machine can reach it. OSError when the port is taken, or the
+    address is not this machine's.
     """
 
     def __init__(self, box: Sandbox, *, host: str, port: int) -> None:
         self._http = _Listener(box, (host, port))
-        shown = f"[{host}]" if ":" in host else host
-        self.host, self.port = host, int(self._http.server_address[1])
+        bound = ip_address(str(self._http.server_address[0]))
+        self.is_loopback = bound.is_loopback
+        # What listens everywhere is reached from here by the loopback.
+        self.host = _LOOPBACK[bound.version] if bound.is_unspecified else host
+        self.port = int(self._http.server_address[1])
+        shown = f"[{self.host}]" if ":" in self.host else self.host
         self.url = f"http://{shown}:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02})
 
@@ -86,7 +93,10 @@ class _Listener(ThreadingHTTPServer):
         self._guard = threading.Lock()
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        super().__init__(address, _Handler)
+        try:
+            super().__init__(address, _Handler)
+        except UnicodeError as error:  # no name of a machine, says the codec for names
+            raise OSError(f"{address[0]!r} is no address") from error
 
     def opened(self, connection: socket.socket) -> None:
         with self._guard:

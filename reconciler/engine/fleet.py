@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.diff import diff
@@ -165,12 +165,20 @@ def _held_from(change: Change, stage: int | None) -> Change:
     return replace(change, operations=tuple(operations), held=True)
 
 
-def with_what_can_be_named(world: World, later: Mapping[str, str]) -> tuple[World, dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Whom a role is made without: a notice of it, and the IDs under which it trusted them when last applied."""
+
+    notice: str
+    once: Mapping[str, str]
+
+
+def with_what_can_be_named(world: World, later: Mapping[str, str]) -> tuple[World, dict[str, LeftOut]]:
     """Return an account whose roles yet to be made trust nobody who is yet to be made in an account planned later.
 
-    With it come, by address, notices of what was left out. `later` are the ARNs of those, each with its account.
+    With it comes, by address, what was left out. `later` are the ARNs of those, each with its account.
     """
-    objects, notices = dict(world.desired.objects), {}
+    objects, left_out = dict(world.desired.objects), {}
     for address, declaration in world.desired.objects.items() if later else ():
         role, live = declaration.value, world.live.get(address)
         if not isinstance(role, Role) or (live is not None and live.arn == role.arn):
@@ -179,11 +187,14 @@ def with_what_can_be_named(world: World, later: Mapping[str, str]) -> tuple[Worl
         if missing:
             objects[address] = replace(declaration, value=replace(role, trust=_without(role, missing, world.index)))
             whom = ", ".join(f"{arn} of account {later[arn]}" for arn in sorted(missing))
-            told = f"{whom} comes later, and the next apply adds it"
-            notices[address] = f"it is made with a narrower trust: {told}"
-    if not notices:
+            owned = world.owned_at(address)
+            left_out[address] = LeftOut(
+                f"it is made with a narrower trust: {whom} comes later, and the next apply adds it",
+                {arn: id_ for arn, id_ in (owned.principals if owned else {}).items() if arn in missing},
+            )
+    if not left_out:
         return world, {}
-    return replace(world, desired=replace(world.desired, objects=objects)), notices
+    return replace(world, desired=replace(world.desired, objects=objects)), left_out
 
 
 def _without(role: Role, missing: AbstractSet[str], index: PrincipalIndex) -> PolicyDocument:
@@ -197,15 +208,17 @@ def _without(role: Role, missing: AbstractSet[str], index: PrincipalIndex) -> Po
     return partial if has_effect(partial, "Allow") and not guards else closed_trust(role.partition, role.account)
 
 
-def with_notices(plan: Plan, notices: Mapping[str, str]) -> Plan:
-    """Return a plan with a notice at some of its changes, by address."""
+def told_of(plan: Plan, left_out: Mapping[str, LeftOut]) -> Plan:
+    """Return a plan that says whom roles are made without, and remembers who those were, lest others be trusted."""
 
-    def noted(change: Change) -> Change:
-        return replace(change, notices=(*change.notices, notices[change.address]))
+    def told(change: Change) -> Change:
+        left = left_out.get(change.address)
+        if left is None:
+            return change
+        record = change.record and replace(change.record, principals={**change.record.principals, **left.once})
+        return replace(change, record=record, notices=(*change.notices, left.notice))
 
-    return replace(
-        plan, changes=tuple(noted(change) if change.address in notices else change for change in plan.changes)
-    )
+    return replace(plan, changes=tuple(map(told, plan.changes))) if left_out else plan
 
 
 def targets_in(

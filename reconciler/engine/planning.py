@@ -17,7 +17,7 @@ from reconciler.engine.fleet import (
     pointed_on,
     re_trusting_elsewhere,
     targets_in,
-    with_notices,
+    told_of,
     with_what_can_be_named,
 )
 from reconciler.engine.live import with_aws_policies
@@ -43,8 +43,8 @@ def make_plans(work: Work, readings: Mapping[str, Reading]) -> list[AccountPlan]
     waiting: dict[str, str] = {}
     for account in planning_order(worlds, comings):
         later = {arn: other for other, arns in comings.items() if other not in {account, *plans} for arn in arns}
-        world, notices = with_what_can_be_named(after_others(worlds[account], made), later)
-        plan = with_notices(_plan(work, readings[account], world, targets.get(account)), notices)
+        world, left_out = with_what_can_be_named(after_others(worlds[account], made), later)
+        plan = told_of(_plan(work, readings[account], world, targets.get(account)), left_out)
         plans[account] = pointed_on(held_after(plan, waiting) if waiting else plan, later)
         for arn, operation in made_in(plans[account]).items() if comings else ():
             made[arn] = comings[account].get(arn)

@@ -83,6 +83,27 @@ def test_roles_that_trust_each_other_across_accounts_are_completed_by_the_next_a
     fleet.settle()
 
 
+def test_who_is_left_out_at_first_is_not_trusted_as_a_stranger_later(fleet: Fleet) -> None:
+    """Both are gone, the one is made without the other, and a stranger makes the other."""
+    fleet.declare("first", OWN)
+    fleet.declare("third", THIRD, arn("first", OWN))
+    fleet.settle()
+    fleet.declare("first", OWN, arn("third", THIRD))
+    fleet.settle()
+    fleet.accounts[THIRD].delete_role("third")
+    fleet.accounts[OWN].delete_role("first")
+    fleet.box.faults.deny("CreateRole", account=OWN)
+    fleet.apply_run()
+    fleet.box.faults.clear()
+    assert "third" in {role.name for role in fleet.accounts[THIRD].state.tables.roles}
+    fleet.accounts[OWN].create_role("first")
+    stranger = fleet.accounts[OWN].role_id("first")
+    fleet.apply_run(review=False)
+    assert stranger not in fleet.stored("third", THIRD)
+    assert Approval.RE_TRUST in planned(fleet.plan_run())[THIRD]["role/third"][2]
+    fleet.settle()
+
+
 def test_a_guard_that_cannot_be_set_yet_leaves_the_role_closed(fleet: Fleet) -> None:
     deny = f"{{statement: {{Effect: Deny, Principal: {{AWS: '{arn('first', OWN)}'}}, Action: 'sts:AssumeRole'}}}}"
     text = f"kind: Role\nname: third\naccount: '{THIRD}'\ntrust: [{{service: ec2.amazonaws.com}}, {deny}]\n"

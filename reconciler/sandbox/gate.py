@@ -22,8 +22,8 @@ _FOR_STS: Final = re.compile(rb"(?:^|[?&])Version=2011-06-15(?:&|$)")
 
 def service_of(request: Request) -> str:
     """The service that a request is for: the signature says it, and where there is none the version of the API."""
-    if request.scope is not None:
-        return request.scope[2]
+    if scope := request.scope:
+        return scope[2]
     return "sts" if _FOR_STS.search(request.body or request.url.encode()) else "iam"
 
 
@@ -40,11 +40,12 @@ def authenticate(request: Request, *, world: World, strict: bool) -> Credentials
 
     The signature itself is not checked: the sandbox keeps no secrets.
     """
-    if request.is_half_signed:
+    scope = request.scope
+    if scope is None and request.has_signature:
         raise IamError("IncompleteSignature", "Authorization header requires 'Credential' parameter.")
-    if request.scope is None:
+    if scope is None:
         raise IamError("MissingAuthenticationToken", "Request is missing Authentication Token")
-    key = request.scope[0]
+    key = scope[0]
     known = world.credentials.get(key)
     if known is None:
         # A key that was given out once and is gone is no stranger's.

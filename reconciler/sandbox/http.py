@@ -31,9 +31,9 @@ class Request:
         return (found[1], found[2], found[3]) if found else None
 
     @property
-    def is_half_signed(self) -> bool:
-        """Whether there is the beginning of a signature, and no credential in it that can be read."""
-        return self.scope is None and self.headers.get("authorization", "").startswith(_SIGNATURE)
+    def has_signature(self) -> bool:
+        """Whether there is at least the beginning of a signature."""
+        return self.headers.get("authorization", "").startswith(_SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.sandbox import Account, Sandbox
+from reconciler.sandbox import Account, Sandbox, Switches
 from tests.sandbox.facts import fact
 from tests.sandbox.situation import READ, refused, text, with_statement
 
@@ -166,6 +166,25 @@ def test_details_are_filtered_by_kind(
     answer: Any = iam.get_account_authorization_details(Filter=wanted)
     lists = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
     assert tuple(len(answer[name]) for name in lists) == expected
+
+
+@fact(
+    "Without a filter details hold AWS's own policies: all, or those in use",
+    source="sources are silent",
+    level="uncertain",
+)
+@pytest.mark.parametrize("every", [True, False])
+def test_details_hold_the_policies_of_aws_that_the_switch_says(every: bool) -> None:  # noqa: FBT001 - a parameter
+    box = Sandbox(switches=Switches(all_aws_policies=every))
+    role, arn = box.account().create_role("r"), "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    box.account().attach_role_policy("r", arn)
+    pages = box.session().client("iam").get_paginator("get_account_authorization_details")
+    found = {each["Arn"]: each for each in pages.paginate().search("Policies[]")}
+    assert found[arn]["AttachmentCount"] == 1
+    assert (len(found) > 500) is every
+    filtered = box.session().client("iam").get_account_authorization_details(Filter=["Role", "AWSManagedPolicy"])
+    assert [each["Arn"] for each in filtered["Policies"]] == [arn]
+    assert [each["Arn"] for each in filtered["RoleDetailList"]] == [role]
 
 
 @fact(

@@ -319,6 +319,13 @@ def test_the_order_is_repeatable_from_the_seed() -> None:
     assert read(1) != read(2)
 
 
+def test_the_order_is_kept_where_the_switch_says_so() -> None:
+    account = Sandbox(switches=Switches(shuffled=False)).account()
+    written = [f"{number:012}" for number in (5, 3, 8, 1)]
+    account.create_role("r", trust=trusting(*written))
+    assert {tuple(account.trust("r")["Statement"][0]["Principal"]["AWS"]) for _ in range(8)} == {tuple(written)}
+
+
 @pytest.mark.parametrize("as_ids", [True, False])
 @fact("How a session principal is stored is not known", source="uncertain U1", level="uncertain")
 def test_a_session_of_a_deleted_role_shows_as_the_switch_says(as_ids: bool) -> None:  # noqa: FBT001 - a parameter

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path
+
+from reconciler.sandbox import Switches
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "reconciler" / "sandbox" / "README.md").read_text(encoding="utf-8")
@@ -49,3 +52,8 @@ def test_the_facts_are_as_many_as_the_readme_says() -> None:
     )
     assert said is not None
     assert [int(number) for number in said.groups()] == [sum(levels.values()), *(levels[level] for level in LEVELS)]
+
+
+def test_every_switch_is_set_by_a_test() -> None:
+    written = "".join(path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py"))
+    assert {switch.name for switch in fields(Switches) if not re.search(rf"\b{switch.name}=", written)} == set()

@@ -47,10 +47,15 @@ def _sequence(call: Call, usage: Usage) -> Iterator[tuple[str, _Entity]]:
     if "LocalManagedPolicy" in wanted:
         yield from ((f"3{policy.policy_id}", policy) for policy in tables.policies)
     if "AWSManagedPolicy" in wanted:
-        used = [
-            moto_contact.aws_managed_policy(arn) for arn in usage.attached | usage.boundaries if ":iam::aws:" in arn
-        ]
-        yield from ((f"4{policy.arn}", policy) for policy in used if policy)
+        yield from ((f"4{policy.arn}", policy) for policy in _of_aws(call, usage))
+
+
+def _of_aws(call: Call, usage: Usage) -> list[ManagedPolicy]:
+    """AWS's own policies: those in use, or all where nothing is filtered and the switch says so."""
+    if call.world.switches.all_aws_policies and not call.params.get("Filter"):
+        return moto_contact.aws_managed_policies(call.account.partition)
+    used = [moto_contact.aws_managed_policy(arn) for arn in usage.attached | usage.boundaries if ":iam::aws:" in arn]
+    return [policy for policy in used if policy]
 
 
 def _detail(

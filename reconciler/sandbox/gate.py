@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from reconciler.sandbox.callers import AwsItself, Caller, Credentials, Root, SessionCaller, UserCaller
 from reconciler.sandbox.calls import federation
@@ -21,9 +22,11 @@ _FOR_STS: Final = re.compile(rb"(?:^|[?&])Version=2011-06-15(?:&|$)")
 
 
 def service_of(request: Request) -> str:
-    """The service that a request is for: the signature says it, and where there is none the version of the API."""
+    """The service that a request is for: its signature says it, and where there is none its path and version."""
     if scope := request.scope:
         return scope[2]
+    if urlsplit(request.url).path not in ("", "/"):
+        return "s3"
     return "sts" if _FOR_STS.search(request.body or request.url.encode()) else "iam"
 
 

@@ -28,6 +28,8 @@ _VIRTUAL_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-].*ama
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEPT_HEADERS: Final = ("content-type", "content-encoding", "cache-control")
 _PAGE: Final = 1000
+_LONGEST_KEY: Final = 1024
+_NOT_OFFERED: Final = ("x-amz-copy-source", "range")
 
 
 class S3Error(Exception):
@@ -83,6 +85,7 @@ class Buckets:
     def answer(self, call: S3Call) -> Reply:
         """Carry out a call; what S3 refuses is a reply too."""
         try:
+            _check_offered(call)
             return _OPERATIONS[call.name](self, call)
         except S3Error as error:
             return _error(call, error)
@@ -118,6 +121,7 @@ _OWN_WORDS: Final[Mapping[str, tuple[int, str, str]]] = {
         "InvalidAccessKeyId",
         "The AWS Access Key Id you provided does not exist in our records.",
     ),
+    "MissingAuthenticationToken": (403, "AccessDenied", "Access Denied"),
     "ServiceFailure": (500, "InternalError", "We encountered an internal error. Please try again."),
     "Throttling": (503, "SlowDown", "Please reduce your request rate."),
 }
@@ -153,7 +157,9 @@ def read_call(request: Request, *, request_id: str) -> S3Call:
     """What a request asks of S3."""
     address = urlsplit(request.url)
     bucket, key = _place(request.headers.get("host") or address.netloc, unquote(address.path))
-    query = parse_qs(address.query, keep_blank_values=True)
+    asked = parse_qs(address.query, keep_blank_values=True)
+    # What begins so signs the URL, and asks for nothing.
+    query = {name: values for name, values in asked.items() if not name.lower().startswith("x-amz-")}
     return S3Call(
         name=_name(request.method, bucket, key, query),
         bucket=bucket,
@@ -193,6 +199,15 @@ def _name(method: str, bucket: str, key: str, query: Mapping[str, list[str]]) ->
 
 
 # --- operations ----------------------------------------------------------------------------------
+
+
+def _check_offered(call: S3Call) -> None:
+    """Whatever would be answered with another object, or another part of it, than was asked for is refused."""
+    for header in _NOT_OFFERED:
+        if header in call.request.headers:
+            raise _unheard_of(header, "The sandbox's S3 neither copies objects nor gives parts of them")
+    if len(call.key.encode()) > _LONGEST_KEY:
+        raise S3Error(400, "KeyTooLongError", "Your key is too long")
 
 
 def _create_bucket(buckets: Buckets, call: S3Call) -> Reply:
@@ -246,18 +261,30 @@ def _get_bucket_versioning(buckets: Buckets, call: S3Call) -> Reply:
 
 def _list_objects(buckets: Buckets, call: S3Call) -> Reply:
     prefix = call.query.get("prefix", [""])[0]
-    after = call.query.get("continuation-token", call.query.get("start-after", [""]))[0]
+    delimiter = call.query.get("delimiter", [""])[0]
+    after = max(call.query.get(name, [""])[0] for name in ("continuation-token", "start-after", "marker"))
     limit = min(_number(call.query.get("max-keys", [str(_PAGE)])[0]), _PAGE)
     held = buckets.bucket(call)
-    keys = [key for key in sorted(held) if key.startswith(prefix) and key > after]
-    shown = keys[:limit]
-    more = f"<NextContinuationToken>{escape(shown[-1])}</NextContinuationToken>" if len(keys) > limit else ""
-    body = "".join(_listed(key, held[key]) for key in shown)
+    found = {_entry(key, prefix, delimiter) for key in held if key.startswith(prefix)}
+    entries = sorted(entry for entry in found if entry[0] > after)
+    shown = entries[:limit]
+    more = f"<NextContinuationToken>{escape(shown[-1][0])}</NextContinuationToken>" if len(entries) > limit else ""
+    body = "".join(_shared(text) if is_prefix else _listed(text, held[text]) for text, is_prefix in shown)
     return _xml(
         f'<ListBucketResult xmlns="{_NAMESPACE}"><Name>{call.bucket}</Name><Prefix>{quote(prefix)}</Prefix>'
         f"<EncodingType>url</EncodingType><KeyCount>{len(shown)}</KeyCount><MaxKeys>{limit}</MaxKeys>"
         f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{more}{body}</ListBucketResult>"
     )
+
+
+def _entry(key: str, prefix: str, delimiter: str) -> tuple[str, bool]:
+    """What a list shows for a key: the key, or what it has in common with others up to the delimiter, and which."""
+    end = key.find(delimiter, len(prefix)) if delimiter else -1
+    return (key, False) if end < 0 else (key[: end + len(delimiter)], True)
+
+
+def _shared(prefix: str) -> str:
+    return f"<CommonPrefixes><Prefix>{quote(prefix)}</Prefix></CommonPrefixes>"
 
 
 def _number(text: str) -> int:

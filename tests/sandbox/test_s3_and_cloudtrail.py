@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
+from botocore.config import Config
 
 from reconciler.sandbox import Account, Sandbox
 from reconciler.sandbox.pytest_plugin import START
@@ -133,10 +136,64 @@ def test_faults_strike_s3_too(sandbox: Sandbox) -> None:
 
 
 def test_what_this_s3_does_not_offer_it_says(s3: S3Client) -> None:
-    copy = {"Bucket": "state-bucket", "Key": KEY}
+    copy: Any = {"Bucket": "state-bucket", "Key": KEY}
     assert refused(s3.put_object_tagging, **copy, Tagging={"TagSet": []}).code == "NotImplemented"
     assert refused(s3.create_bucket, Bucket="state-bucket").code == "BucketAlreadyOwnedByYou"
     assert refused(s3.create_bucket, Bucket="-bucket").code == "InvalidBucketName"
+    s3.put_object(**copy, Body=b"0123456789")
+    assert refused(s3.get_object, **copy, Range="bytes=0-3").code == "NotImplemented"
+    other: Any = {"Bucket": "state-bucket", "Key": "other"}
+    assert refused(s3.copy_object, **other, CopySource=copy).code == "NotImplemented"
+    assert refused(s3.get_object, **other).code == "NoSuchKey"
+
+
+@fact("A key has at most 1,024 bytes", source="Amazon S3 User Guide, object-keys")
+def test_a_key_beyond_its_length_is_refused(s3: S3Client) -> None:
+    s3.put_object(Bucket="state-bucket", Key="é" * 512, Body=b"x")
+    refusal = refused(s3.put_object, Bucket="state-bucket", Key="é" * 512 + "x", Body=b"x")
+    assert (refusal.code, refusal.status) == ("KeyTooLongError", 400)
+
+
+@fact("Keys with the same start up to the delimiter are rolled up", source="Amazon S3 API Reference, ListObjectsV2")
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_a_list_shows_folders_where_a_delimiter_is_given(s3: S3Client, size: int) -> None:
+    for key in ("a", "b/1", "b/2", "b/c/3", "d/", "e"):
+        s3.put_object(Bucket="state-bucket", Key=key, Body=b"x")
+
+    def shown(**params: Any) -> tuple[list[str], list[str]]:
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket="state-bucket", Delimiter="/", PaginationConfig={"PageSize": size}, **params
+        )
+        found = [page for page in pages if page["KeyCount"]]
+        keys = [each["Key"] for page in found for each in page.get("Contents", [])]
+        return keys, [each["Prefix"] for page in found for each in page.get("CommonPrefixes", [])]
+
+    assert shown() == (["a", "e"], ["b/", "d/"])
+    assert shown(Prefix="b/") == (["b/1", "b/2"], ["b/c/"])
+    assert shown(Prefix="d/") == (["d/"], [])
+
+
+def test_the_older_list_goes_on_behind_its_marker(s3: S3Client) -> None:
+    for number in range(5):
+        s3.put_object(Bucket="state-bucket", Key=str(number), Body=b"x")
+    pages = s3.get_paginator("list_objects").paginate(Bucket="state-bucket", PaginationConfig={"PageSize": 2})
+    assert [each["Key"] for page in pages for each in page["Contents"]] == list("01234")
+
+
+def test_a_url_of_s3_may_be_signed_itself_and_an_unsigned_one_is_refused(sandbox: Sandbox) -> None:
+    with sandbox.serve() as server:
+        config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
+        s3 = loopback_session().client("s3", endpoint_url=server.url, config=config)
+        s3.create_bucket(Bucket="state-bucket")
+        s3.put_object(Bucket="state-bucket", Key="a b/é", Body=b"text")
+        url = s3.generate_presigned_url("get_object", Params={"Bucket": "state-bucket", "Key": "a b/é"})
+        with urlopen(url) as answer:
+            assert answer.read() == b"text"
+        with pytest.raises(HTTPError) as caught:
+            urlopen(url.partition("?")[0])
+        assert (caught.value.code, b"<Code>AccessDenied</Code>" in caught.value.read()) == (403, True)
+        caught.value.close()
+        s3.close()
 
 
 # --- CloudTrail ----------------------------------------------------------------------------------

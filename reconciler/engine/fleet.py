@@ -260,10 +260,13 @@ def _pointed_on(blocker: Diagnostic, later: Mapping[str, str]) -> Diagnostic:
 # Who is left with a dead ID
 
 
-def naming_the_bereft(plan: Plan, worlds: Worlds, plans: Mapping[str, Plan], unread: Mapping[str, str]) -> Plan:
+def naming_the_bereft(
+    plan: Plan, worlds: Worlds, plans: Mapping[str, tuple[Plan, PrincipalIndex]], unread: Mapping[str, str]
+) -> Plan:
     """Return a plan that names, at each role it takes away, the trusts of other accounts that will hold a dead ID.
 
-    `unread` are the accounts whose trusts could not be searched, each with why.
+    `plans` are those of all accounts, each with who will live when it is carried out; `unread` the accounts whose
+    trusts could not be searched, each with why.
     """
     others = {account: world for account, world in worlds.items() if account != plan.account}
 
@@ -271,7 +274,7 @@ def naming_the_bereft(plan: Plan, worlds: Worlds, plans: Mapping[str, Plan], unr
         arn = str((change.before or {}).get("arn"))
         if not any(operation.call is Call.DELETE_ROLE for operation in change.operations):
             return change
-        bereft = (notice for account, world in others.items() for notice in _bereft(arn, world, plans.get(account)))
+        bereft = (notice for account, world in others.items() for notice in _bereft(arn, world, *plans[account]))
         unsearched = (
             f"no trust policy of account {account} was searched for it: {why}" for account, why in unread.items()
         )
@@ -280,11 +283,11 @@ def naming_the_bereft(plan: Plan, worlds: Worlds, plans: Mapping[str, Plan], unr
     return replace(plan, changes=tuple(map(told, plan.changes)))
 
 
-def _bereft(arn: str, world: World, plan: Plan | None) -> Iterator[str]:
-    changes = {change.address: change for change in plan.changes} if plan else {}
+def _bereft(arn: str, world: World, plan: Plan, then: PrincipalIndex) -> Iterator[str]:
+    changes = {change.address: change for change in plan.changes}
     for role in world.trusting.get(arn, ()):
         change = changes.get(role.address)
-        if change is not None and _lets_go(change, arn, world.index):
+        if change is not None and _lets_go(change, arn, then):
             continue
         declaration = world.desired.objects.get(role.address)
         declared = declaration.value if declaration else None

@@ -28,6 +28,7 @@ from reconciler.engine.work import Reading, Work
 from reconciler.iam import AwsError
 from reconciler.model.change import ALWAYS_HELD, Approval
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
+from reconciler.model.principal import PrincipalIndex
 from reconciler.plan import Limits, Plan, Policy, make_plan, needed_for
 from reconciler.world import World
 
@@ -41,16 +42,20 @@ def make_plans(work: Work, readings: Mapping[str, Reading]) -> list[AccountPlan]
     plans: dict[str, Plan] = {}
     made: dict[str, str | None] = {}
     waiting: dict[str, str] = {}
+    living: dict[str, PrincipalIndex] = {}
     for account in planning_order(worlds, comings):
         later = {arn: other for other, arns in comings.items() if other not in {account, *plans} for arn in arns}
-        world, left_out = with_what_can_be_named(after_others(worlds[account], made), later)
+        then = after_others(worlds[account], made)
+        living[account] = then.index
+        world, left_out = with_what_can_be_named(then, later)
         plan = told_of(_plan(work, readings[account], world, targets.get(account)), left_out)
         plans[account] = pointed_on(held_after(plan, waiting) if waiting else plan, later)
         for arn, operation in made_in(plans[account]).items() if comings else ():
             made[arn] = comings[account].get(arn)
             waiting |= {arn: f"role/{operation.params['RoleName']} of account {account}"} if operation.held else {}
     unread = {id_: _why_unread(work, id_) for id_ in sorted(work.reachable) if id_ not in worlds}
-    named = {account: naming_the_bereft(plan, worlds, plans, unread) for account, plan in plans.items()}
+    others = {account: (plan, living[account]) for account, plan in plans.items()}
+    named = {account: naming_the_bereft(plan, worlds, others, unread) for account, plan in plans.items()}
     return [_account_plan(work, one, named.get(one.id)) for one in work.accounts]
 
 

@@ -314,6 +314,13 @@ def test_a_principal_is_taken_out_of_the_statement_that_is_meant() -> None:
     assert found.source == {"Statement": [{"Principal": {"AWS": [ALICE, BOB]}}, {"Principal": {"AWS": [ALICE]}}]}
 
 
+@pytest.mark.parametrize("element", [{"Principal": "*"}, {"NotPrincipal": {"AWS": ALICE}}])
+def test_everybody_and_everybody_else_are_nobody_to_take_out(element: dict[str, Any]) -> None:
+    source = {"Statement": [element]}
+
+    assert PolicyDocument(source).without_principals(lambda _: True).source == source
+
+
 def test_a_principal_that_is_no_text_is_taken_out_as_its_text() -> None:
     document = PolicyDocument({"Statement": [{"Principal": {"AWS": [1, True, ALICE]}}]})
 

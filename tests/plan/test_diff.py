@@ -436,7 +436,7 @@ def test_a_namesake_of_whom_is_meant_is_in_the_way(effect: str, does: str, *, is
     declaration = declaring(
         a_role(naming(ALICE, effect)), places={"trust/1": Place("manifests/a.yaml", 8), "trust/0": PLACE}
     )
-    live = [a_role(naming(ALICIA, effect), live=True)] if is_there else []
+    live = [a_role(naming(ALICIA, effect), live=True, description="old")] if is_there else []
     world = a_world(declaration, live=live, owned=owning(declaration.value, **AS_APPLIED), users=NAMESAKE)
 
     assert the_blocker(world) == of_a_renamed(ALICE, ALICIA, f", and another, {OTHER_ID}, has the old name", does)

@@ -56,6 +56,6 @@ def test_a_command_that_is_none_is_told_in_one_sentence(arguments: tuple[str, ..
     done = run(*arguments)
     assert (done.code, done.out) == (1, "")
     assert "RM122" in done.err
-    assert "--help'." in done.err
+    assert "--help" in done.err
     assert "\\n" not in done.err
     assert len(done.err.splitlines()) < 10

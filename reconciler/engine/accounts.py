@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.config import AccountConfig
@@ -26,14 +26,20 @@ class Account:
         return self.config is not None and self.config.role_arn is not None
 
 
-def reachable(settings: Settings, manifests: Manifests, home: Caller) -> dict[str, Account]:
-    """Return the accounts there are: the configured ones, and the caller's own where manifests speak of it."""
+def reachable(
+    settings: Settings, manifests: Manifests, home: Caller, *, owns_in: Callable[[str], bool]
+) -> dict[str, Account]:
+    """Return the accounts there are: the configured ones, and the caller's own where it matters.
+
+    It does where manifests speak of it, and where something is owned in it, which `owns_in` tells of an account: what
+    was taken out of the manifests is to go.
+    """
     configured = settings.config.accounts
     found = {id_: Account(id=id_, name=config.name, config=config) for id_, config in sorted(configured.items())}
     speaks_of_home = any(
         (document.manifest.account or home.account) == home.account for document in manifests.documents
     )
-    if not configured or (speaks_of_home and home.account not in configured):
+    if not configured or (home.account not in configured and (speaks_of_home or owns_in(home.account))):
         found[home.account] = _own(home)
     return found
 

@@ -80,7 +80,7 @@ class Work:
         raise_errors(
             account_diagnostics(self.manifests, default_account=self.home.account, configured=settings.config.accounts)
         )
-        self.reachable = reachable(settings, self.manifests, self.home)
+        self.reachable = reachable(settings, self.manifests, self.home, owns_in=self._owns_in)
         if self.saved is None:
             self.accounts = chosen(self.reachable, settings, self.home)
         else:
@@ -95,6 +95,13 @@ class Work:
     def fleet(self) -> bool:
         """Tell whether the configuration names accounts, so that output has the shape of a fleet."""
         return bool(self.settings.config.accounts)
+
+    def _owns_in(self, account: str) -> bool:
+        """Tell whether something is owned in an account; a state that cannot be read is told of where it is read."""
+        try:
+            return bool(self.store.read(account).objects)
+        except ReconcilerError:
+            return True
 
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""

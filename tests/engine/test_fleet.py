@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import engine
+from reconciler.config import Config
 from reconciler.engine import drift
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.principal import Standing
@@ -138,3 +139,15 @@ def test_credentials_that_come_run_out_are_those_of_a_wrong_clock(tmp_path: Path
     assert found.code == "RA402"
     assert "run out already" in found.message
     assert "clock of this machine" in str(found.help)
+
+
+def test_what_is_owned_in_the_callers_own_account_goes_with_its_last_manifest(fleet: House) -> None:
+    """The configuration names the other account alone, and the manifests no longer speak of the caller's own."""
+    fleet.config = Config(accounts={OTHER: fleet.config.accounts[OTHER]})
+    fleet.apply_run()
+    assert {plan.account for plan in fleet.plan_run().plans} == {OWN, OTHER}
+    fleet.remove("own.yaml")
+    plans = {plan.account: plan.summary.destroy for plan in fleet.plan_run().plans}
+    assert plans == {OWN: 2, OTHER: 0}
+    fleet.apply_run()
+    assert {plan.account for plan in fleet.plan_run().plans} == {OTHER}

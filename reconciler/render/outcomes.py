@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from reconciler.apply import Applied, ApplyResult, Outcome, Result
 from reconciler.model.change import Change
+from reconciler.model.diagnostic import Diagnostic
 from reconciler.render.diagnostics import all_diagnostics, counted, failure_sentence
 from reconciler.render.holds import Holds
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
@@ -28,9 +30,25 @@ def result_lines(result: ApplyResult, changes: Sequence[Change], *, width: int) 
         yield outcome_line(outcome)
     if result.outcomes:
         yield BLANK
-    told = [found.diagnostic for found in result.outcomes if found.diagnostic]
-    yield from all_diagnostics([*told, *result.problems], width=width)
+    yield from all_diagnostics([*_told(result.outcomes), *result.problems], width=width)
     yield from _held_lines(result, Holds(changes))
+
+
+def _told(outcomes: Sequence[Outcome]) -> Iterator[Diagnostic]:
+    """Yield what is to be said of the outcomes: where many were not tried for one reason, that reason once."""
+    untried: dict[Diagnostic, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.diagnostic is not None and outcome.outcome is Result.NOT_TRIED:
+            untried.setdefault(replace(outcome.diagnostic, address=None), []).append(outcome.address)
+        elif outcome.diagnostic is not None:
+            yield outcome.diagnostic
+    for reason, addresses in untried.items():
+        objects = set(addresses)
+        if len(objects) == 1:
+            yield replace(reason, address=addresses[0])
+        else:
+            whom = f"{counted(len(addresses), 'call')} on {counted(len(objects), 'object')}"
+            yield replace(reason, message=f"{whom} were not tried: {reason.message}")
 
 
 def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0, failed: int = 0) -> str:

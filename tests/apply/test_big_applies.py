@@ -11,6 +11,7 @@ import pytest
 from reconciler.apply import Result
 from reconciler.apply import memory as subject
 from reconciler.model.change import Call
+from reconciler.render.outcomes import result_lines
 from reconciler.state import LocalStore, State
 from tests.apply.house import House
 
@@ -153,3 +154,16 @@ def test_an_apply_broken_off_half_way_goes_on_where_it_was(house: House) -> None
     assert house.box.mutating_calls["CreateRole"] == FEW - made_before
     assert house.plan().summary.is_empty
     assert not house.state.get("intents")
+
+
+def test_why_all_the_rest_was_not_tried_is_said_once(house: House) -> None:
+    before(house, FEW)
+    plan = house.plan()
+
+    broken_off = house.apply(interrupted=lambda: len(house.heard.outcomes) >= FEW)
+
+    lines = [line.plain for line in result_lines(broken_off, plan.changes, width=100)]
+    assert sum("RA417" in line for line in lines) == 1
+    untried = sum(one.outcome is Result.NOT_TRIED for one in broken_off.outcomes)
+    said = f"{untried} calls on {FEW} objects were not tried: The run was interrupted before it was its turn."
+    assert any(said in line for line in lines)

@@ -268,11 +268,11 @@ def test_what_is_made_is_known_with_whose_place_it_takes() -> None:
 
 def test_who_is_made_in_the_same_plan_is_named_late_and_without_an_id() -> None:
     runner = a_role(trusting(ALICE), name="runner")
-    deployer = a_role(trusting(RUNNER))
+    deployer = a_role(trusting(RUNNER, ALICE))
     move = diff(a_world(deployer, runner, users=USERS)).drafts["role/deployer"].move
     assert move is not None
 
-    assert (move.principals, move.late) == ({RUNNER: None}, True)
+    assert (move.principals, move.late) == ({ALICE: ALICE_ID, RUNNER: None}, True)
 
 
 def test_who_is_made_by_the_plan_of_another_account_is_there_in_time() -> None:
@@ -740,6 +740,15 @@ def test_the_weightiest_reason_speaks_for_a_change() -> None:
     assert draft.reason is Reason.PRINCIPAL_RECREATED
 
 
+def test_somebody_outside_weighs_more_than_the_manifest() -> None:
+    applied = replace(FULL, role_id=ID, description="Deployed")
+    live = replace(applied, tags={"team": "red"})
+    draft = the_draft(a_world(FULL, live=[live], owned=owning(applied), users=USERS))
+
+    assert {found.reason for found in draft.differences} == {Reason.MANIFEST_CHANGED, Reason.CHANGED_OUTSIDE}
+    assert draft.reason is Reason.CHANGED_OUTSIDE
+
+
 # --- what is written of a trust before the approval ---------------------------------------------------------
 
 
@@ -929,10 +938,11 @@ def test_a_boundary_that_is_not_declared_stays_and_is_told(owned: Mapping[str, O
         (declaring(WANTED, keeps_boundary=True), THERE),
         (declaring(WANTED), BOUNDED),
         (declaring(WANTED, keeps_boundary=True), replace(BOUNDED, path="/old/")),
-        (declaring(a_policy()), a_policy(live=True)),
+        (declaring(a_policy(), keeps_boundary=True), a_policy(live=True)),
+        (declaring(WANTED), replace(THERE, description="old")),
     ],
 )
-def test_a_boundary_that_is_not_left_in_place_is_nothing_to_tell(
+def test_what_can_be_changed_and_is_not_left_in_place_is_nothing_to_tell(
     declaration: Declaration, live: Role | ManagedPolicy
 ) -> None:
     assert diff(a_world(declaration, live=[live], owned=owning(live), users=USERS)).warnings == ()

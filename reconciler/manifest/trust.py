@@ -50,7 +50,7 @@ from reconciler.manifest.schema import HEADS, TrustEntry
 from reconciler.model.arn import is_account_id, parse_arn, root_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION
-from reconciler.model.principal import UNIQUE_ID, WEB_IDENTITIES
+from reconciler.model.principal import WEB_IDENTITIES
 
 Statement: TypeAlias = dict[str, Any]
 Condition: TypeAlias = dict[str, dict[str, Any]]
@@ -75,6 +75,7 @@ CHECKED_ELSEWHERE = HEADS | {"require_mfa", "survives_recreation", "audiences", 
 EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
+LIKE_AN_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,}")  # a name may begin like one: AIDAN is somebody's
 ISSUER = re.compile(r"[a-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%-]+)*")
 USER_NAME_LENGTH = 64
 PROVIDER_NAME_LENGTH = 128
@@ -192,7 +193,7 @@ def _named_problems(values: Iterable[str], kind: Kind) -> Iterator[Problem]:
 
 @lru_cache(maxsize=4096)  # a few principals are trusted by many roles
 def _name_problems(kind: Kind, value: str) -> tuple[Problem, ...]:
-    if ":" in value or UNIQUE_ID.fullmatch(value):
+    if ":" in value or LIKE_AN_ID.fullmatch(value):
         return tuple(named_principal_problems((), kind, value))
     return tuple(name_problems((), value, USER_NAME_LENGTH))
 

@@ -31,7 +31,8 @@ from typing import TypeAlias
 
 from reconciler.model.arn import Arn, is_account_id, parse_arn
 
-UNIQUE_ID = re.compile(r"(?P<id>(?:AIDA|AROA)[A-Z0-9]{12,124})(?::(?P<session>.+))?", re.DOTALL)
+# IAM's own have 17 capitals and digits after the prefix; its API reference promises no more than word characters.
+UNIQUE_ID = re.compile(r"(?P<id>(?:AIDA|AROA)\w{1,124})(?::(?P<session>.+))?", re.DOTALL | re.ASCII)
 WEB_IDENTITIES = frozenset(
     {"cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"}
 )

@@ -249,6 +249,13 @@ def test_a_name_that_differs_only_by_case_from_a_living_one_is_reported(tmp_path
     ]
 
 
+def test_a_name_may_begin_like_a_unique_id(tmp_path: Path) -> None:
+    desired, found = declared(tmp_path, manifest("user: AIDAN"))
+    assert found == []
+    (made,) = role_of(desired).trust.raw_statements
+    assert made["Principal"] == {"AWS": "arn:aws:iam::111122223333:user/AIDAN"}
+
+
 def test_everyone_without_a_condition_is_a_warning_and_no_error(tmp_path: Path) -> None:
     _, found = declared(tmp_path, manifest('statement: {Effect: Allow, Principal: {AWS: "*"}, Action: sts:AssumeRole}'))
     assert [(one.code, one.is_error) for one in found] == [("RP211", False)]

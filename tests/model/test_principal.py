@@ -80,6 +80,8 @@ def test_an_arn_of_an_identity_is_that_identity_in_every_partition(
         ("", "*", Everyone(bare=True)),
         ("AWS", "AIDACKCEVSQ6C2EXAMPLE", UniqueId("AIDACKCEVSQ6C2EXAMPLE")),
         ("AWS", "AROACKCEVSQ6C2EXAMPLE", UniqueId("AROACKCEVSQ6C2EXAMPLE")),
+        ("AWS", "AIDA0001", UniqueId("AIDA0001")),  # others than AWS count their IDs as they like
+        ("AWS", "AROAq7f_mixedCase", UniqueId("AROAq7f_mixedCase")),
         ("AWS", "AROACKCEVSQ6C2EXAMPLE:build:7\n", UniqueIdSession("AROACKCEVSQ6C2EXAMPLE", "build:7\n")),
         ("Service", "ec2.amazonaws.com", Service("ec2.amazonaws.com")),
         ("Service", "ec2.amazonaws.com.cn", Service("ec2.amazonaws.com.cn")),
@@ -116,7 +118,7 @@ def test_a_provider_stands_under_federated_alone(kind: type[OidcProvider | SamlP
         ("AWS", "١١١١٢٢٢٢٣٣٣٣", "neither an account ID nor an ARN"),
         ("AWS", f"{OWN}\n", "neither an account ID nor an ARN"),
         ("AWS", "AKIACKCEVSQ6C2EXAMPLE", "neither an account ID nor an ARN"),
-        ("AWS", "AIDASHORT", "neither an account ID nor an ARN"),
+        ("AWS", "AIDA-IS-NO-WORD", "neither an account ID nor an ARN"),
         ("AWS", "AROACKCEVSQ6C2EXAMPLE:", "neither an account ID nor an ARN"),
         ("AWS", f"arn:amazon:iam::{OWN}:user/alice", "neither an account ID nor an ARN"),
         ("AWS", f"arn:aws:iam::{OWN}:role/foo*", "a wildcard inside of an ARN names nobody"),

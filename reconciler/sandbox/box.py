@@ -31,6 +31,7 @@ from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.identity import Identity, identity
 from reconciler.sandbox.inprocess import make_session
 from reconciler.sandbox.s3 import Buckets
+from reconciler.sandbox.s3_call import read_call
 from reconciler.sandbox.server import Server
 from reconciler.sandbox.world import DEFAULT_ACCOUNT, Call, Switches, World
 
@@ -219,7 +220,7 @@ class Sandbox:
                 return self._refuse_service(other, request)
 
     def _answer_s3(self, request: Request) -> Reply:
-        call = s3.read_call(request, request_id=f"{self._neighbour_ids.getrandbits(64):016X}")
+        call = read_call(request, request_id=f"{self._neighbour_ids.getrandbits(64):016X}")
         try:
             credentials, blow = self._admit(call.name, request)
             call = replace(call, account=credentials.caller.account_id)

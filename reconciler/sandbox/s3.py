@@ -10,34 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Final
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from reconciler.sandbox.errors import IamError
-from reconciler.sandbox.http import Reply, Request
+from reconciler.sandbox.http import Reply
+from reconciler.sandbox.s3_call import S3Call, S3Error, payload
 from reconciler.sandbox.wire import timestamp
 
 _NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
-_VIRTUAL_HOST: Final = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-].*amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEPT_HEADERS: Final = ("content-type", "content-encoding", "cache-control")
 _PAGE: Final = 1000
 _LONGEST_KEY: Final = 1024
 _NOT_OFFERED: Final = ("x-amz-copy-source", "range")
-
-
-class S3Error(Exception):
-    """A refusal of S3; `details` are further elements of it."""
-
-    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.details = status, code, message, details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +39,6 @@ class StoredObject:
     etag: str
     modified: datetime
     headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Call:
-    """A request, read: `name` is the operation; a bucket without a key is about the bucket.
-
-    `account` is the caller's, empty until it is known; `request_id` goes back with the answer.
-    """
-
-    name: str
-    bucket: str
-    key: str
-    query: Mapping[str, list[str]]
-    request: Request
-    request_id: str
-    account: str = ""
-
-    @property
-    def host_id(self) -> str:
-        """`x-amz-id-2`, what Amazon asks for besides the ID of a request."""
-        return b64encode(hashlib.sha512(self.request_id.encode()).digest()).decode()
 
 
 @dataclass
@@ -151,51 +121,6 @@ def finished(reply: Reply, call: S3Call, *, date: str) -> Reply:
     body = b"" if call.request.method == "HEAD" else reply.body
     headers = {"Date": date, "x-amz-request-id": call.request_id, "x-amz-id-2": call.host_id, **reply.headers}
     return replace(reply, body=body, headers=headers)
-
-
-def read_call(request: Request, *, request_id: str) -> S3Call:
-    """What a request asks of S3."""
-    address = urlsplit(request.url)
-    bucket, key = _place(request.headers.get("host") or address.netloc, unquote(address.path))
-    asked = parse_qs(address.query, keep_blank_values=True)
-    # What begins so signs the URL, and asks for nothing.
-    query = {name: values for name, values in asked.items() if not name.lower().startswith("x-amz-")}
-    return S3Call(
-        name=_name(request.method, bucket, key, query),
-        bucket=bucket,
-        key=key,
-        query=query,
-        request=request,
-        request_id=request_id,
-    )
-
-
-def _place(host: str, path: str) -> tuple[str, str]:
-    virtual = _VIRTUAL_HOST.fullmatch(host.partition(":")[0])
-    if virtual is not None:
-        return virtual["bucket"], path[1:]
-    bucket, _, key = path[1:].partition("/")
-    return bucket, key
-
-
-def _name(method: str, bucket: str, key: str, query: Mapping[str, list[str]]) -> str:
-    match method, bool(bucket), bool(key):
-        case "GET", False, _:
-            return "ListBuckets"
-        case "GET", True, False if "location" in query:
-            return "GetBucketLocation"
-        case "GET", True, False if "versioning" in query:
-            return "GetBucketVersioning"
-        case "GET", True, False:
-            return "ListObjectsV2"
-        case "PUT", True, False if not query:
-            return "CreateBucket"
-        case "HEAD" | "DELETE", True, False:
-            return f"{method.title()}Bucket"
-        case "GET" | "HEAD" | "PUT" | "DELETE", True, True if not query.keys() - {"x-id"}:
-            return f"{method.title()}Object"
-        case _:
-            return "NotImplemented"
 
 
 # --- operations ----------------------------------------------------------------------------------
@@ -308,7 +233,7 @@ def _put_object(buckets: Buckets, call: S3Call) -> Reply:
     if "if-none-match" in headers and before is not None:
         raise _precondition_failed("If-None-Match")
     _check_match(before, headers)
-    body = _payload(call.request)
+    body = payload(call.request)
     etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
     kept = {name: value for name, value in headers.items() if name in _KEPT_HEADERS or name.startswith("x-amz-meta-")}
     if kept.get("content-encoding") == "aws-chunked":
@@ -403,21 +328,3 @@ _OPERATIONS: Final[Mapping[str, Callable[[Buckets, S3Call], Reply]]] = {
 def _xml(body: str, *, status: int = 200) -> Reply:
     declared = '<?xml version="1.0" encoding="UTF-8"?>' + body
     return Reply(status=status, body=declared.encode(), headers={"Content-Type": "application/xml"})
-
-
-def _payload(request: Request) -> bytes:
-    """The object itself: botocore may wrap it in chunks with a checksum behind them."""
-    if "aws-chunked" not in request.headers.get("content-encoding", ""):
-        return request.body
-    parts, rest = [], request.body
-    while rest:
-        line, _, rest = rest.partition(b"\r\n")
-        try:
-            size = int(line.split(b";")[0], 16)
-        except ValueError:
-            raise S3Error(400, "IncompleteBody", "The request body is not in chunks.") from None
-        if size == 0:
-            break
-        parts.append(rest[:size])
-        rest = rest[size + 2 :]
-    return b"".join(parts)

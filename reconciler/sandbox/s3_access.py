@@ -14,7 +14,8 @@ from typing import Final
 
 from reconciler.sandbox.access import Access, Demand
 from reconciler.sandbox.asker import Context
-from reconciler.sandbox.s3 import Buckets, S3Call
+from reconciler.sandbox.s3 import Buckets
+from reconciler.sandbox.s3_call import S3Call
 
 _ACTIONS: Final[Mapping[str, str]] = {
     "CreateBucket": "s3:CreateBucket",

@@ -14,10 +14,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from reconciler.model.change import Change
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
 from reconciler.plan import Plan, Policy, make_plan
 from reconciler.planfile import plan_to_json
+from reconciler.render.holds import Holds
 from reconciler.world import World
 from tests.order.worlds import ALICE_ARN, ROOMY, ROOT, allowing, policy, role, role_arn, trusting, world
 
@@ -155,3 +157,29 @@ def test_a_plan_of_twice_as_many_objects_takes_about_twice_as_many_steps(situati
 def test_a_plan_file_of_twice_as_many_objects_is_about_twice_as_long(situation: Callable[[int], Ends]) -> None:
     few, many = (len(json.dumps(plan_to_json(planned(known(situation(count)))))) for count in (FEW, TWICE_AS_MANY))
     assert many < MOST_TIMES * few
+
+
+def taken_over(count: int) -> World:
+    """All that is there was made by others: what takes away and what gives waits for the same kind of approval."""
+    found = known(some_narrowed_and_some_widened(count))
+    return replace(found, state=replace(found.state, objects={}))
+
+
+def test_what_releases_thousands_of_held_changes_is_found_in_one_walk() -> None:
+    def asked(changes: Sequence[Change]) -> None:
+        holds = Holds(changes)
+        for change in changes:
+            assert holds.release(change.address)
+
+    plans = [make_plan(taken_over(count), policy=Policy()) for count in (FEW, TWICE_AS_MANY)]
+    assert all(change.held for plan in plans for change in plan.changes)
+    few, many = (steps_of(lambda plan=plan: asked(plan.changes)) for plan in plans)  # type: ignore[misc]
+    assert many < MOST_TIMES * few
+
+
+def test_who_waits_for_many_is_told_the_first_few_and_the_kind_that_releases_all() -> None:
+    holds = Holds(make_plan(taken_over(TWICE_AS_MANY), policy=Policy()).changes)
+
+    assert holds.release("role/r1") == "--approve adopt"
+    assert holds.others("role/r1")[-1] == "others"
+    assert len(holds.others("role/r1")) < FEW

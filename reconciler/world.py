@@ -123,7 +123,7 @@ class World:
             case Role():
                 return self._view_of_role(live, declaration)
             case ManagedPolicy():
-                tags = None if live.tags is None else self._tags(live.tags)
+                tags = None if live.tags is None else self._tags(live.tags, declaration)
                 return replace(live, tags=self._unread(tags, declaration))
             case _:
                 assert_never(live)
@@ -134,11 +134,13 @@ class World:
             return declaration.value.tags
         return tags
 
-    def _tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+    def _tags(self, tags: Mapping[str, str], declaration: Declaration | None) -> dict[str, str]:
+        """Return the tags that count: one that is declared does, whatever is ignored otherwise."""
+        declared = (declaration.value.tags if declaration else None) or {}
         return {
             key: value
             for key, value in tags.items()
-            if not key.startswith(AWS_TAG_PREFIX) and not matches(key, self.ignore.tags)
+            if key in declared or not (key.startswith(AWS_TAG_PREFIX) or matches(key, self.ignore.tags))
         }
 
     def _view_of_role(self, live: Role, declaration: Declaration | None) -> Role:
@@ -167,7 +169,7 @@ class World:
             live,
             managed_policies=attached,
             inline_policies=inline,
-            tags=self._tags(live.tags),
+            tags=self._tags(live.tags, declaration),
             permissions_boundary=boundary,
         )
 

@@ -411,6 +411,15 @@ def test_what_the_configuration_ignores_is_left_as_it_is(house: House) -> None:
     assert findings(house.drift(unmanaged=True)) == []
 
 
+def test_a_tag_that_is_declared_counts_although_its_like_are_ignored(house: House) -> None:
+    house.configure(ignore={"tags": ["cost-*"]})
+    house.write("one.yaml", a_role("one", "tags: {cost-center: '7'}"))
+    house.settle()
+    house.account.tag_role("one", {"cost-center": "8"})
+    assert told(house.plan())["role/one"][1] == "changed_outside"
+    house.settle()
+
+
 def test_awss_own_tags_and_revoked_sessions_are_left_as_they_are(house: House) -> None:
     house.write("one.yaml", a_role("one"))
     house.settle()

@@ -286,3 +286,17 @@ def test_a_session_token_with_a_second_factor_opens_a_role_that_wants_one(strict
     without, proved = (session_with(strict, answer)("sts") for answer in tokens)
     assert refused(without.assume_role, RoleArn=role, RoleSessionName="me").code == "AccessDenied"
     proved.assume_role(RoleArn=role, RoleSessionName="me")
+
+
+@fact("AssumeRole answers with the source identity that was passed", source="STS API Reference, AssumeRole")
+def test_a_source_identity_comes_back_with_the_session(strict: Sandbox) -> None:
+    account = strict.account()
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": account.user_arn("alice")},
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+    }
+    arn = account.create_role("deployer", trust=policy(statement))
+    named = sts_of(strict).assume_role(RoleArn=arn, RoleSessionName="me", SourceIdentity="alice@example.com")
+    assert named["SourceIdentity"] == "alice@example.com"
+    assert "SourceIdentity" not in sts_of(strict).assume_role(RoleArn=arn, RoleSessionName="me")

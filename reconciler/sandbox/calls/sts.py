@@ -78,7 +78,7 @@ def _assume_role(call: Call) -> Result:
         policies=session_policies(call, owner),
         tags=tuple((tag["Key"], tag["Value"]) for tag in call.params.get("Tags", ())),
     )
-    return open_session(call, role, caller, seconds=duration)
+    return open_session(call, role, caller, seconds=duration) | {"SourceIdentity": call.maybe("SourceIdentity")}
 
 
 def role_named(call: Call) -> tuple[AccountState, Role] | None:

@@ -119,6 +119,7 @@ def test_a_provider_stands_under_federated_alone(kind: type[OidcProvider | SamlP
         ("AWS", f"{OWN}\n", "neither an account ID nor an ARN"),
         ("AWS", "AKIACKCEVSQ6C2EXAMPLE", "neither an account ID nor an ARN"),
         ("AWS", "AIDA-IS-NO-WORD", "neither an account ID nor an ARN"),
+        ("AWS", "AIDAÜBER0000000000001", "neither an account ID nor an ARN"),
         ("AWS", "AROACKCEVSQ6C2EXAMPLE:", "neither an account ID nor an ARN"),
         ("AWS", f"arn:amazon:iam::{OWN}:user/alice", "neither an account ID nor an ARN"),
         ("AWS", f"arn:aws:iam::{OWN}:role/foo*", "a wildcard inside of an ARN names nobody"),

@@ -795,6 +795,71 @@ def test_nothing_is_written_before_the_approval_where_nobody_is_let_in() -> None
     assert meanwhile_of(trusting(DEAD), trusting(ALICE), ledger=ONCE_ALICE) is None
 
 
+def saying(*statements: tuple[str, Any] | tuple[str, Any, str]) -> dict[str, Any]:
+    """Return a trust of one Allow for each principal with what he may, and a Sid, where one is said."""
+    said = [
+        {**({"Sid": sid[0]} if sid else {}), "Effect": "Allow", "Principal": {"AWS": who}, "Action": action}
+        for who, action, *sid in statements
+    ]
+    return {"Version": "2012-10-17", "Statement": said}
+
+
+ASSUME = "sts:AssumeRole"
+ONCE_BOB = {DEAD: Remembered(BOB, last_alive="2026-11-24T08:00:00Z")}
+
+
+@pytest.mark.parametrize(
+    ("alice", "declared", "meanwhile"),
+    [
+        (ALICE, (ALICE, ASSUME, "Alice"), (ALICE, ASSUME, "Alice")),
+        (ALICE, (ALICE, "sts:*"), (ALICE, ASSUME)),
+        (ALICE_ID, (ALICE, ASSUME), (ALICE, ASSUME)),
+    ],
+)
+def test_who_stays_is_spelled_as_declared_as_far_as_he_is_trusted_already(
+    alice: str, declared: tuple[str, str], meanwhile: tuple[str, str]
+) -> None:
+    live = saying((alice, ASSUME), (RUNNER, ASSUME), (DEAD, ASSUME))
+
+    assert meanwhile_of(live, saying(declared, (BOB, ASSUME)), ledger=ONCE_BOB) == saying(meanwhile)
+
+
+def test_nothing_is_written_before_the_approval_to_spell_a_living_id_otherwise() -> None:
+    live, declared = saying((ALICE_ID, ASSUME), (DEAD, ASSUME)), saying((ALICE, ASSUME, "Alice"), (BOB, ASSUME))
+
+    assert meanwhile_of(live, declared, ledger=ONCE_BOB) is None
+
+
+def test_nothing_is_written_before_the_approval_to_spell_an_account_otherwise() -> None:
+    theirs, bob = "444455556666", BOB.replace("arn:aws:", "arn:aws-cn:")
+    declared = a_role(saying((f"arn:aws-cn:iam::{theirs}:root", ASSUME, "Theirs"), (bob, ASSUME)), partition="aws-cn")
+    live = a_role(saying((theirs, ASSUME), (DEAD, ASSUME)), live=True, partition="aws-cn")
+    move = the_draft(
+        a_world(
+            declared,
+            live=[live],
+            owned=owning(live),
+            partition="aws-cn",
+            users={"bob": Entity(name="bob", arn=bob, id=BOB_ID)},
+            ledger={DEAD: Remembered(bob)},
+        )
+    ).move
+    assert move is not None
+
+    assert (move.approvals, move.meanwhile) == ((Approval.RE_TRUST,), None)
+
+
+def test_a_trust_that_lets_nobody_in_is_not_closed_before_the_approval() -> None:
+    guard = {"Effect": "Deny", "Principal": {"AWS": [BOB, RUNNER, arn("user", "carol")]}, "Action": ASSUME}
+    other = {"Effect": "Deny", "Principal": {"AWS": RUNNER}, "Action": "sts:TagSession"}
+    live = {"Version": "2012-10-17", "Statement": [guard]}
+    declared = {"Version": "2012-10-17", "Statement": [*trusting(ALICE)["Statement"], other]}
+    draft = a_changed_trust(live, declared, applied=declared)
+    assert draft.move is not None
+
+    assert (draft.move.approvals, draft.move.meanwhile) == ((Approval.UNDO_NARROWING,), None)
+
+
 def test_a_broadening_is_one_write() -> None:
     assert meanwhile_of(trusting(ALICE), trusting(BOB)) is None
 

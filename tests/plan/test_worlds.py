@@ -30,10 +30,10 @@ def test_a_trust_that_is_no_json_is_overwritten_after_a_review_only() -> None:
 
 
 def test_something_that_only_begins_like_a_unique_id_is_no_dead_principal() -> None:
-    document = PolicyDocument(trusting("AIDAshort", DEAD))
+    document = PolicyDocument(trusting("AIDA-short", DEAD))
     read = read_trust(document, a_world().index, partition="aws")
     assert [found.identified.id for found in read.dead] == [DEAD]
-    assert [place.value for place in read.living.principals()] == ["AIDAshort"]
+    assert [place.value for place in read.living.principals()] == ["AIDA-short"]
 
 
 def test_a_service_in_the_place_of_an_unexplained_id_is_no_explanation() -> None:

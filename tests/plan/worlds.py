@@ -23,8 +23,8 @@ PLACE = Place("manifests/a.yaml", 1)
 
 
 def a_role(trust: Mapping[str, Any] | str, *, live: bool = False, **fields: Any) -> Role:
-    named: dict[str, Any] = {"name": "deployer", "role_id": ID if live else None, **fields}
-    return Role(partition="aws", account=ACCOUNT, trust=PolicyDocument(trust), **named)
+    named: dict[str, Any] = {"partition": "aws", "name": "deployer", "role_id": ID if live else None, **fields}
+    return Role(account=ACCOUNT, trust=PolicyDocument(trust), **named)
 
 
 def a_policy(*, live: bool = False, **fields: Any) -> ManagedPolicy:
@@ -43,12 +43,13 @@ def a_world(
     intents: Mapping[str, Intent] | None = None,
     ledger: Mapping[str, Remembered] | None = None,
     made_elsewhere: Mapping[str, str | None] | None = None,
+    partition: str = "aws",
     **snapshot: Any,
 ) -> World:
     declarations = [declaring(one) if isinstance(one, Role | ManagedPolicy) else one for one in declared]
     taken = Snapshot(
         account=ACCOUNT,
-        partition="aws",
+        partition=partition,
         caller_arn=arn("user", "operator"),
         taken_at="2026-11-24T10:00:00Z",
         roles={role.name: role for role in live if isinstance(role, Role)},
@@ -58,7 +59,7 @@ def a_world(
     return World(
         desired=Desired(
             account=ACCOUNT,
-            partition="aws",
+            partition=partition,
             objects={one.address: one for one in declarations if isinstance(one, Declaration)},
             removals={one.address: one for one in declarations if isinstance(one, Removal)},
         ),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler import engine
 from reconciler.apply import Result
-from reconciler.engine import read_plan_file
+from reconciler.engine import Choices, read_plan_file
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.policy import digest_of
 from reconciler.planfile import plan_to_json
@@ -53,6 +55,14 @@ def test_a_saved_plan_applied_twice_finds_everything_done(street: House) -> None
     assert again.is_complete
     assert not street.successes, "nothing was written"
     assert not street.plan().changes
+
+
+def test_a_plan_file_is_refused_where_another_account_is_asked_for(street: House) -> None:
+    file = street.save(street.plan())
+    street.box.reset_calls()
+    with pytest.raises(ReconcilerError, match=f"--account {OTHER} asks for an account that is not in the plan"):
+        engine.apply(replace(street.settings(), account=OTHER), Choices(), plan_file=file)
+    assert not street.box.mutating_calls
 
 
 def test_a_plan_made_with_another_state_is_refused(street: House) -> None:

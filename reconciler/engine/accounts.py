@@ -60,9 +60,19 @@ def chosen(found: Mapping[str, Account], settings: Settings, home: Caller) -> li
     return [found[wanted]]
 
 
-def planned(found: Mapping[str, Account], plans: Sequence[str], home: Caller) -> list[Account]:
-    """Return the accounts of saved plans; RA408 for one that cannot be reached from here."""
+def planned(found: Mapping[str, Account], plans: Sequence[str], home: Caller, *, wanted: str | None) -> list[Account]:
+    """Return the accounts of saved plans, or the one that was asked for; RA408 for one not planned or not in reach."""
     known = {home.account: _own(home), **found}
+    if wanted is not None:
+        if wanted not in plans:
+            raise ReconcilerError(
+                Diagnostic(
+                    Code.RA408,
+                    f"--account {wanted} asks for an account that is not in the plan: it is for {', '.join(plans)}.",
+                    help="Leave --account out, or make a plan of that account.",
+                )
+            )
+        plans = [wanted]
     for account in plans:
         if account not in known:
             raise ReconcilerError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from typing import Self
 
@@ -84,7 +85,7 @@ class Work:
         if self.saved is None:
             self.accounts = chosen(self.reachable, settings, self.home)
         else:
-            self.accounts = planned(self.reachable, list(self.saved), self.home)
+            self.accounts = planned(self.reachable, list(self.saved), self.home, wanted=settings.account)
         self._unknown_paths()
         return self
 
@@ -105,10 +106,10 @@ class Work:
 
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""
-        folder = (self.settings.cwd / self.settings.manifests).resolve()
+        folder = Path(realpath(self.settings.cwd / self.settings.manifests))
         wrong = []
         for path in self.choices.paths:
-            whole = (self.settings.cwd / path).resolve()
+            whole = Path(realpath(self.settings.cwd / path))  # unlike Path.resolve it bears links that go in a circle
             if not whole.exists() and not self._speaks_of(path):
                 wrong.append(
                     Diagnostic(Code.RM120, f"{path} does not exist.", help="Name a manifest or a folder of them.")

@@ -242,9 +242,9 @@ _ORPHAN_CODES = {
 
 def _consequence(dead: DeadId, role: Role) -> str:
     """Return what no longer works."""
-    who = dead.arn or "whoever it was"
     if dead.place.effect == "Deny":
-        return f"A Deny of {role.address} no longer guards against {who}."
+        return f"A Deny of {role.address} no longer guards against {dead.arn or 'whoever it was'}."
+    who = dead.arn or "Whoever it was"
     if dead.standing is Standing.RECREATED:
         return f"{who} can no longer assume {role.address}, although its ARN is there again."
     return f"{who} can no longer assume {role.address}."

@@ -63,7 +63,8 @@ def _out_of_reach(declaration: Declaration, place: PrincipalInPlace, entity: Arn
         severity=Severity.WARNING,
         address=declaration.address,
         place=_place(declaration, place),
-        help="IAM refuses the write if it does not exist. Add the account to reconciler.toml to have it checked.",
+        help="IAM refuses the write if it does not exist. To have it checked, configure the account, and see to it that"
+        " it can be read.",
     )
 
 

@@ -131,9 +131,11 @@ def _approval_lines(change: Change, holds: Holds, width: int) -> Iterator[Line]:
         text = f"{approval}: {APPROVALS[approval]}"
         yield from prose(inert(text), indent=_INDENT, width=width, first=Span("? ", Tone.WARNING))
     if change.held:
-        others = holds.others(change.address)
+        others, release = holds.others(change.address), holds.release(change.address)
         why = f"held until {' and '.join(others)} is approved: " if others else "held until approved: "
-        yield line(_INDENT + 2, Span(why, Tone.WARNING), holds.release(change.address))
+        if not release:
+            why = "held until what it waits for in another account is approved"
+        yield line(_INDENT + 2, Span(why, Tone.WARNING), release)
 
 
 def _stage_lines(change: Change) -> Iterator[Line]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -70,6 +71,14 @@ def test_a_plan_of_nothing_but_blockers_does_not_say_that_all_is_well(golden: Sn
 
 def test_a_plan_without_changes_is_one_sentence() -> None:
     assert plan(given.NOTHING) == f"{NO_CHANGES}\n"
+
+
+def test_what_waits_for_another_account_says_so_where_nothing_here_releases_it() -> None:
+    (waiting,) = [one for one in given.EVERY_KIND.changes if one.address == "role/deployer"]
+    calls = tuple(replace(call, approvals=(), held=True) for call in waiting.operations)
+    text = plan(replace(given.NOTHING, changes=(replace(waiting, approvals=(), held=True, operations=calls),)))
+
+    assert "held until what it waits for in another account is approved\n" in text
 
 
 def test_hostile_text_is_inert_and_forges_no_line(golden: SnapshotAssertion) -> None:

@@ -1,23 +1,29 @@
 """A plan as JSON and back, exactly: what `plan --out` writes, `show` prints and `apply` reads.
 
-Reading trusts nothing. The file must be JSON of the right shape and version, its fingerprint must be that of the
-changes in it, and its digest that of the whole file: a file edited by hand is refused, not interpreted.
+Reading trusts nothing. The file must be JSON of the right version, its digest that of the whole file, its shape that of
+the types that it is read into, and its fingerprint that of the changes in it: a file edited by hand is refused, not
+interpreted.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from typing import Any, TypeAlias
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler import __version__
-from reconciler.model.change import Action, Approval, Call, Change, Difference, Operation, Reason, Record
+from reconciler.model.change import Action, Change, Operation, Record
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError, Severity
 from reconciler.model.policy import digest_of
 from reconciler.plan import FORMAT_VERSION, Plan, Summary, fingerprint_of
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 JsonObject: TypeAlias = dict[str, Any]
+_Document: TypeAlias = dict[str, Any] | str
 
 
 def summary_to_json(summary: Summary) -> JsonObject:
@@ -196,18 +202,22 @@ def _read_plan(content: Any, name: str) -> Plan:
             "Plan again once that account can be read.",
         )
     try:
+        if not isinstance(content, dict) or "digest" not in content:
+            raise ValueError("it has no digest")  # noqa: TRY301  said like all that is wrong with its shape
         unsigned = {key: value for key, value in content.items() if key != "digest"}
         if content["digest"] != digest_of(unsigned):
             raise _edited(name)
         plan = plan_from_json(content)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if plan.fingerprint != fingerprint_of(plan.account, plan.changes):
+            raise _edited(name)
+        _require_said(plan_to_json(plan) | {"tool_version": content.get("tool_version")}, content, "")
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise _refused(
             Code.RA406,
-            f"{name} is not a plan file: {type(error).__name__} at {error}",
+            f"{name} is not a plan file: {why}",
             "Give a file that `reconciler plan --out` wrote.",
         ) from error
-    if plan.fingerprint != fingerprint_of(plan.account, plan.changes):
-        raise _edited(name)
     return plan
 
 
@@ -224,86 +234,124 @@ def _refused(code: Code, message: str, help_: str) -> ReconcilerError:
 
 
 def plan_from_json(content: Mapping[str, Any]) -> Plan:
-    """Return the plan that a JSON object holds; raises KeyError, TypeError or ValueError for another shape."""
+    """Return the plan that a JSON object holds; raises ValueError, which says where, for another shape."""
+    found: _Content = _checked(_Content, content, "")
+    for number, change in enumerate(found.changes):
+        _check_objects(change, f"/changes/{number}")
     return Plan(
-        account=_text(content["account"]),
-        partition=_text(content["partition"]),
-        fingerprint=_text(content["fingerprint"]),
-        lineage=_text(content["lineage"]),
-        changes=tuple(_change(one) for one in content["changes"]),
-        blockers=tuple(_diagnostic(one) for one in content["blockers"]),
-        warnings=tuple(_diagnostic(one) for one in content["warnings"]),
-        records={address: _record(one) for address, one in content["records"].items()},
-        calls={call: int(count) for call, count in content["calls"].items()},
-        unchanged=int(content["unchanged"]),
+        account=found.account,
+        partition=found.partition,
+        fingerprint=found.fingerprint,
+        lineage=found.lineage,
+        changes=found.changes,
+        blockers=tuple(told.as_diagnostic() for told in found.blockers),
+        warnings=tuple(told.as_diagnostic() for told in found.warnings),
+        records=found.records,
+        calls=found.calls,
+        unchanged=found.unchanged,
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A diagnostic as it stands in the file, its place laid flat."""
+
+    code: Code
+    severity: Severity
+    message: str
+    address: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: int | None = None
+    text: str | None = None
+    help: str | None = None
+
+    def as_diagnostic(self) -> Diagnostic:
+        place = None if self.file is None else Place(self.file, self.line, self.column, self.text)
+        return Diagnostic(self.code, self.message, self.severity, self.address, place, self.help)
 
 
-def _change(content: Mapping[str, Any]) -> Change:
-    return Change(
-        address=_text(content["address"]),
-        account=_text(content["account"]),
-        action=Action(content["action"]),
-        reason=Reason(content["reason"]),
-        message=_text(content["message"]),
-        approvals=tuple(Approval(kind) for kind in content["approvals"]),
-        held=bool(content["held"]),
-        broadens=bool(content["broadens"]),
-        base=dict(content["base"]),
-        before=content["before"],
-        after=content["after"],
-        differences=tuple(
-            Difference(
-                path=_text(one["path"]),
-                reason=Reason(one["reason"]),
-                before=one["before"],
-                after=one["after"],
-                broadens=bool(one["broadens"]),
-                note=one["note"],
-            )
-            for one in content["differences"]
-        ),
-        operations=tuple(_operation(one) for one in content["operations"]),
-        needs=tuple(content["needs"]),
-        notices=tuple(content["notices"]),
-        id=content["id"],
-        record=None if content["record"] is None else _record(content["record"]),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """A plan as it stands in the file: its types are what is asked of every value."""
+
+    account: str
+    partition: str
+    fingerprint: str
+    lineage: str
+    unchanged: int
+    changes: tuple[Change, ...]
+    records: dict[str, Record]
+    blockers: tuple[_Told, ...]
+    warnings: tuple[_Told, ...]
+    calls: dict[str, int]
 
 
-def _operation(content: Mapping[str, Any]) -> Operation:
-    return Operation(
-        call=Call(content["call"]),
-        params=dict(content["params"]),
-        stage=int(content["stage"]),
-        group=int(content["group"]),
-        phase=int(content["phase"]),
-        forms=dict(content["forms"]),
-        principals=dict(content["principals"]),
-        approvals=tuple(Approval(kind) for kind in content["approvals"]),
-        held=bool(content["held"]),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Role:
+    """A role as `before` and `after` show it."""
+
+    name: str
+    path: str
+    arn: str
+    description: str
+    max_session_duration: int
+    permissions_boundary: str | None
+    tags: dict[str, str]
+    trust: _Document
+    managed_policies: tuple[str, ...]
+    inline_policies: dict[str, _Document]
 
 
-def _record(content: Mapping[str, Any]) -> Record:
-    return Record(**content)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ManagedPolicy:
+    """A managed policy as `before` and `after` show it."""
+
+    name: str
+    path: str
+    arn: str
+    description: str
+    tags: dict[str, str] | None
+    policy: _Document
 
 
-def _diagnostic(content: Mapping[str, Any]) -> Diagnostic:
-    place = None
-    if "file" in content:
-        place = Place(content["file"], content.get("line"), content.get("column"), content.get("text"))
-    return Diagnostic(
-        code=Code(content["code"]),
-        message=_text(content["message"]),
-        severity=Severity(content["severity"]),
-        address=content.get("address"),
-        place=place,
-        help=content.get("help"),
-    )
+def _check_objects(change: Change, where: str) -> None:
+    """Raise ValueError where `before` or `after` is no object of the change's kind, or is missing."""
+    kind: type = _ManagedPolicy if change.address.startswith("managed_policy/") else _Role
+    if change.before is not None or change.action not in {Action.CREATE, Action.FORGET}:
+        _checked(kind, change.before, f"{where}/before")
+    if change.after is not None or change.action not in {Action.DELETE, Action.FORGET}:
+        _checked(kind, change.after, f"{where}/after")
+
+
+def _checked(shape: type, content: Any, where: str) -> Any:
+    """Return JSON content as what it is to be; raises ValueError with the first place that has another shape."""
+    from pydantic import ValidationError  # noqa: PLC0415  only who reads a plan waits for it
+
+    try:
+        return _reader(shape).validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        at = "".join(f"/{part}" for part in first["loc"])
+        raise ValueError(f"{where}{at}: {first['msg'][:1].lower()}{first['msg'][1:]}") from error
+
+
+@cache
+def _reader(shape: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415  only who reads a plan waits for it
+
+    return TypeAdapter(shape)
+
+
+def _require_said(written: Any, content: Any, where: str) -> None:
+    """Raise ValueError unless a file says all that is written for the plan in it; it may say more, as newer ones do."""
+    if isinstance(written, Mapping) and isinstance(content, Mapping):
+        for key in written.keys() - {"digest"}:
+            if key not in content:
+                raise ValueError(f"{where}/{key}: is missing")
+            _require_said(written[key], content[key], f"{where}/{key}")
+    elif isinstance(written, list) and isinstance(content, list) and len(written) == len(content):
+        for number, pair in enumerate(zip(written, content, strict=True)):
+            _require_said(*pair, f"{where}/{number}")
+    elif written != content:
+        raise ValueError(f"{where or '/'}: is not what the rest of the plan says")

@@ -15,7 +15,9 @@ from reconciler.apply import Result
 from reconciler.engine import Choices, read_plan_file
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.policy import digest_of
-from reconciler.planfile import plan_to_json
+from reconciler.planfile import plan_to_json, read_plans
+from reconciler.render.lines import Canvas
+from reconciler.render.text import Titled, plan_text
 from tests.apply.house import OTHER, House, told
 from tests.apply.street import AFTER, GOAL, before
 from tests.engine.manifests import LIST, READ, ROLE
@@ -120,6 +122,90 @@ def test_an_edited_plan_is_refused(forged: bool, house: House) -> None:  # noqa:
     file = house.folder / "edited.json"
     file.write_text(json.dumps(signed(plan) if forged else plan))
     assert refused(house, file) == "RA409"
+
+
+WRONG: tuple[Any, ...] = (None, 7, "x", [7], {"x": 7})
+
+
+def misshapen(value: Any) -> Iterator[Any]:
+    """Yield a JSON value with each part of it in turn taken out, or made another, however deep it is."""
+    yield from (wrong for wrong in WRONG if wrong != value)
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        rest = value.copy()
+        part = rest.pop(key)
+        yield rest
+        for changed in misshapen(part):
+            whole = value.copy()
+            whole[key] = changed
+            yield whole
+
+
+def refusal(text: str) -> str | None:
+    """Return the code with which a plan is refused; one that is read can be shown in full, too."""
+    try:
+        plans = read_plans(text, name="plan.json")
+    except ReconcilerError as error:
+        return error.diagnostics[0].code
+    plan_text([Titled(result=plan) for plan in plans], Canvas(), stages=True)
+    return None
+
+
+def test_whatever_is_changed_in_a_signed_plan_it_is_read_and_shown_or_refused_as_none(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    house.applied()
+    house.account.recreate_user("alice")
+    house.write("b.yaml", "kind: Role\nname: blocked\ntrust: [{user: nobody}]\n")
+    content = plan_to_json(house.plan())
+    assert content["changes"]
+    assert content["blockers"]
+    parts = {key: misshapen(value) for key, value in content.items() if key != "digest"}
+    found = {key: {refusal(json.dumps(signed({**content, key: one}))) for one in wrong} for key, wrong in parts.items()}
+    assert found.pop("tool_version") == {None}
+    assert found.pop("format_version") == {"RA407"}
+    assert all("RA406" in codes and codes <= {None, "RA406", "RA409"} for codes in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("after", None),
+        ("after", [1]),
+        ("after", {"arn": "arn:aws:iam::111122223333:role/deployer"}),
+        ("notices", "one"),
+        ("notices", [7]),
+        ("needs", {"role/deployer": 1}),
+        ("held", "false"),
+        (
+            "differences",
+            [{"path": "trust", "reason": "adopted", "before": None, "after": None, "broadens": 0, "note": 5}],
+        ),
+        ("message", None),
+        ("record", {"id": 1}),
+    ],
+)
+def test_a_signed_plan_of_another_shape_is_refused_with_the_place(house: House, key: str, wrong: object) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    content = plan_to_json(house.plan())
+    content["changes"][0][key] = wrong
+    with pytest.raises(ReconcilerError) as caught:
+        read_plans(json.dumps(signed(content)), name="plan.json")
+    (found,) = caught.value.diagnostics
+    assert found.code == "RA406"
+    assert found.message.startswith(f"plan.json is not a plan file: /changes/0/{key}")
+
+
+def test_a_signed_plan_that_leaves_something_out_is_refused_and_one_that_says_more_is_read(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    content = plan_to_json(house.plan())
+    content["changes"][0]["told_by_a_later_version"] = 1
+    (plan,) = read_plans(json.dumps(signed(content)), name="plan.json")
+    assert plan == house.plan()
+    del content["changes"][0]["held"]
+    with pytest.raises(ReconcilerError, match="/changes/0/held: is missing"):
+        read_plans(json.dumps(signed(content)), name="plan.json")
 
 
 def broken_files() -> Iterator[tuple[str, bytes, str]]:

@@ -31,6 +31,12 @@ _KEY = re.compile(r"""\s*(?P<key>[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*=""")
 _AT_LINE = re.compile(r"\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)")
 
 
+def _is_named(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("place", "a folder is named here; . is the one that this file is in")
+    return value
+
+
 def _is_account(value: str) -> str:
     if not is_account_id(value):
         raise PydanticCustomError("account", "an account is twelve digits")
@@ -57,6 +63,7 @@ def _is_selector(value: str) -> str:
     return value
 
 
+Named: TypeAlias = Annotated[str, AfterValidator(_is_named)]
 AccountId: TypeAlias = Annotated[str, AfterValidator(_is_account)]
 Selector: TypeAlias = Annotated[str, AfterValidator(_is_selector)]
 
@@ -115,21 +122,13 @@ class Rollout(_Table):
 class Config(_Table):
     """All that the file says; `manifests` and `state` as seen from the working folder."""
 
-    manifests: str = "manifests"
-    state: str = "state"
+    manifests: Named = "manifests"
+    state: Named = "state"
     accounts: dict[AccountId, AccountConfig] = {}
     approvals: Approvals = Approvals()
     limits: Limits = Limits()
     ignore: Ignore = Ignore()
     rollout: Rollout = Rollout()
-
-    @model_validator(mode="after")
-    def _roles_are_of_their_accounts(self) -> Self:
-        for account, config in self.accounts.items():
-            arn = parse_arn(config.role_arn or "")
-            if arn is not None and arn.account != account:
-                raise PydanticCustomError("role_arn", f"the role of account {account} is one of account {arn.account}")
-        return self
 
 
 def load_config(path: Path | None, cwd: Path) -> Config:
@@ -148,6 +147,8 @@ def load_config(path: Path | None, cwd: Path) -> Config:
         _refuse(_syntax_diagnostic(error, shown, text))
     except ValidationError as error:
         _refuse(*(_diagnostic(details, shown, text) for details in error.errors(include_url=False)))
+    if foreign := list(_foreign_roles(config, shown, text)):
+        _refuse(*foreign)
     return config.model_copy(update=_rebased(config, found.parent, cwd))
 
 
@@ -206,11 +207,20 @@ def _diagnostic(details: ErrorDetails, shown: str, text: str) -> Diagnostic:
         case "extra_forbidden":
             message = f"`{name}` is not a key of {FILE_NAME}."
             remedy = _did_you_mean(path)
-        case "account" | "role_arn" | "external_id" | "selector" | "approvals":
+        case "place" | "account" | "role_arn" | "external_id" | "selector" | "approvals":
             message = f"`{name}`: {details['msg']}."
         case _:
             message = f"`{name}`: {details['msg'][:1].lower()}{details['msg'][1:]}, not {details['input']!r}."
     return Diagnostic(Code.RM121, message, place=_place_of(path, shown, text), help=remedy)
+
+
+def _foreign_roles(config: Config, shown: str, text: str) -> Iterator[Diagnostic]:
+    for account, how in config.accounts.items():
+        arn = parse_arn(how.role_arn or "")
+        if arn is not None and arn.account != account:
+            path = ("accounts", account, "role_arn")
+            message = f"`{'.'.join(path)}`: the role of account {account} is one of account {arn.account}."
+            yield Diagnostic(Code.RM121, message, place=_place_of(path, shown, text))
 
 
 def _did_you_mean(path: tuple[str, ...]) -> str | None:

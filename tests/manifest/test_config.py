@@ -108,6 +108,8 @@ def test_an_unknown_key_is_refused_with_the_one_that_may_be_meant(tmp_path: Path
     ("text", "line"),
     [
         ("state = 5", 1),
+        ('state = ""', 1),
+        ('manifests = " "', 1),
         ("[accounts.123]", 1),
         ('[accounts."111122223333"]\nrole_arn = "arn:aws:iam::111122223333:user/x"', 2),
         ('[accounts.111122223333]\nexternal_id = "a b"', 2),
@@ -128,10 +130,20 @@ def test_a_value_that_cannot_be_used_is_told_with_its_line(tmp_path: Path, text:
     assert found.startswith(f"RM121 reconciler.toml:{line}:1: ")
 
 
-def test_a_role_of_another_account_is_refused(tmp_path: Path) -> None:
-    text = '[accounts.111122223333]\nrole_arn = "arn:aws:iam::210987654321:role/reconciler"\n'
-    (found,) = refusals(tmp_path, text)
-    assert "the role of account 111122223333 is one of account 210987654321" in found
+def test_each_role_of_another_account_is_refused_in_its_line(tmp_path: Path) -> None:
+    text = """
+[accounts.111122223333]
+name = "production"
+role_arn = "arn:aws:iam::210987654321:role/reconciler"
+
+[accounts.444455556666]
+role_arn = "arn:aws:iam::210987654321:role/reconciler"
+"""
+    said_of = "the role of account {0} is one of account 210987654321."
+    assert refusals(tmp_path, text) == [
+        f"RM121 reconciler.toml:{line}:1: `accounts.{account}.role_arn`: {said_of.format(account)}"
+        for line, account in ((4, "111122223333"), (7, "444455556666"))
+    ]
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ test: $(STAMP) ## The quick suite, under five minutes on two cores
 check: lint types imports test ## What to run before a commit
 
 ci: export SECOND_OPINIONS := required
-ci: opinions lint types imports cov properties ## What CI runs: the linters, every test, and the properties at length
+ci: test opinions lint types imports cov properties ## What CI runs: the quick suite, the linters, every test, the properties at length
 
 properties: $(STAMP) ## Every property with 2,000 examples; uncovered, which halves their time
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -m hypothesis -o faulthandler_timeout=0

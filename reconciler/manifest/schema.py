@@ -1,8 +1,8 @@
 """The keys of a manifest and the types of their values, one model a kind.
 
-Where text is wanted a plain number is as good as text: account IDs, external IDs, versions and tag values keep their
-digits. Nothing else is converted. What IAM says of the values (names, lengths, characters) is in `rules`, policy
-documents in `document`, trust entries in `trust`; `mend` tells what is wrong with keys and types.
+Where text is wanted a plain number is as good as text: account IDs (under `Principal`, too), external IDs, versions and
+tag values keep their digits. Nothing else is converted. What IAM says of the values (names, lengths, characters) is in
+`rules`, policy documents in `document`, trust entries in `trust`; `mend` tells what is wrong with keys and types.
 """
 
 from __future__ import annotations
@@ -24,6 +24,32 @@ def _listed(value: Value) -> Value:
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
+def _without_numbers(statement: Value) -> Value:
+    """Return a statement with account IDs that were written as numbers as the text that `Principal` holds."""
+    principal = statement.get("Principal") if isinstance(statement, dict) else None
+    if not isinstance(principal, dict):
+        return statement
+    return {**statement, "Principal": {key: _as_text(named) for key, named in principal.items()}}
+
+
+def _as_text(named: Value) -> Value:
+    if isinstance(named, list):
+        return list(map(_as_text, named))
+    return str(named) if isinstance(named, int) and not isinstance(named, bool) else named
+
+
+def _trusting(policy: Value) -> Value:
+    match policy:
+        case {"Statement": list(statements)}:
+            return {**policy, "Statement": list(map(_without_numbers, statements))}
+        case {"Statement": statement}:
+            return {**policy, "Statement": _without_numbers(statement)}
+        case _:
+            return policy
+
+
+Statement: TypeAlias = Annotated[JsonObject, BeforeValidator(_without_numbers, json_schema_input_type=JsonObject)]
+TrustPolicy: TypeAlias = Annotated[JsonObject, BeforeValidator(_trusting, json_schema_input_type=JsonObject)]
 Texts: TypeAlias = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 AtLeastOne: TypeAlias = Annotated[Texts, Field(min_length=1)]
 
@@ -45,7 +71,7 @@ class TrustEntry(Keys):
     service: str | None = None
     oidc: str | None = None
     saml: str | None = None
-    statement: JsonObject | None = None
+    statement: Statement | None = None
     survives_recreation: YesOrNo = False
     source_account: AtLeastOne | None = None
     source_arn: AtLeastOne | None = None
@@ -70,7 +96,7 @@ class RoleManifest(Keys):
     permissions_boundary: str | None = None
     tags: dict[str, str] = {}
     trust: list[TrustEntry] | None = None
-    trust_policy: JsonObject | None = None
+    trust_policy: TrustPolicy | None = None
     managed_policies: list[str] = []
     managed_policies_mode: Literal["exclusive", "additive"] = "exclusive"
     inline_policies: dict[str, JsonObject] = {}

@@ -249,6 +249,28 @@ def test_a_name_that_differs_only_by_case_from_a_living_one_is_reported(tmp_path
     ]
 
 
+@pytest.mark.parametrize("account", ["123456789012", "012345678901", "000000000001"])
+@pytest.mark.parametrize("listed", ["{0}", "[{0}, '{0}']"])
+@pytest.mark.parametrize("statements", ["{0}", "[{0}]"])
+def test_an_account_id_without_quotes_is_that_account_in_a_whole_document_too(
+    tmp_path: Path, account: str, listed: str, statements: str
+) -> None:
+    statement = f"{{Effect: Allow, Principal: {{AWS: {listed.format(account)}}}, Action: 'sts:AssumeRole'}}"
+    whole = f"trust_policy: {{Version: '2012-10-17', Statement: {statements.format(statement)}}}"
+    for trust in (whole, f"trust: [{{statement: {statement}}}]"):
+        desired, found = declared(tmp_path, f"kind: Role\nname: r\n{trust}\n")
+        assert found == []
+        assert {one.value for one in role_of(desired).trust.principals()} == {account}
+
+
+@pytest.mark.parametrize("wrong", ["12345", "true", "[]", "-123456789012", "1.5"])
+def test_another_number_without_quotes_is_no_principal(tmp_path: Path, wrong: str) -> None:
+    statement = f"{{Effect: Allow, Principal: {{AWS: {wrong}}}, Action: 'sts:AssumeRole'}}"
+    _, found = declared(tmp_path, f"kind: Role\nname: r\ntrust: [{{statement: {statement}}}]\n")
+    assert {one.code for one in found} <= {"RP209", "RM114"}
+    assert found
+
+
 def test_a_name_may_begin_like_a_unique_id(tmp_path: Path) -> None:
     desired, found = declared(tmp_path, manifest("user: AIDAN"))
     assert found == []

@@ -1,7 +1,7 @@
 """IAM's fixed rules for what a manifest says about an object: names, paths, tags, descriptions, durations.
 
 Sources: IAM User Guide, reference_iam-quotas (lengths) and the shapes of the API model (patterns of roleNameType,
-policyNameType, pathType, roleDescriptionType, tagKeyType). Quotas that an account can raise are not here.
+policyNameType, pathType, roleDescriptionType, tagKeyType). Of quotas that an account can raise only the end is here.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ DESCRIPTION_LENGTH = 1000
 TAG_KEY_LENGTH = 128
 TAG_VALUE_LENGTH = 256
 TAGS = 50
+MOST_ATTACHED = 25  # what the quota of managed policies on a role can be raised to
 SHORTEST_SESSION = 3600
 LONGEST_SESSION = 43200
 HOURS = 12  # a number up to this was meant in hours
@@ -71,6 +72,11 @@ def _role_problems(role: RoleManifest) -> Iterator[Problem]:
         yield Problem(("max_session_duration",), Code.RM111, message, remedy)
     for name in role.inline_policies:
         yield from name_problems(("inline_policies", name), name, POLICY_NAME_LENGTH, at_key=True)
+    if len(attached := set(role.managed_policies)) > MOST_ATTACHED:
+        message = (
+            f"{len(attached)} managed policies are too many: no account can have more than {MOST_ATTACHED} on a role."
+        )
+        yield Problem(("managed_policies",), Code.RC304, message, "Join some of them into one.", at_key=True)
     for index, policy in enumerate(role.managed_policies):
         yield from policy_reference_problems(("managed_policies", index), policy)
     if role.permissions_boundary not in {None, NO_BOUNDARY}:
@@ -96,9 +102,15 @@ def name_problems(path: Path, name: str, longest: int, *, at_key: bool = False) 
 def _path_problems(path: str) -> Iterator[Problem]:
     if not PATH.fullmatch(path):
         message = f'"{path}" is not a path: it begins and ends with a slash and has no spaces or letters beyond ASCII.'
-        yield Problem(("path",), Code.RM111, message, f'Write "/{path.strip("/ ")}/".')
+        yield Problem(("path",), Code.RM111, message, _path_remedy(path))
     elif len(path) > PATH_LENGTH:
         yield _too_long("path", PATH_LENGTH, len(path))
+
+
+def _path_remedy(path: str) -> str | None:
+    inside = "-".join(path.strip("/ ").split())
+    meant = f"/{inside}/" if inside else "/"
+    return f'Write "{meant}".' if PATH.fullmatch(meant) else None
 
 
 def _description_problems(description: str) -> Iterator[Problem]:

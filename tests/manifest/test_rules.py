@@ -38,6 +38,12 @@ def trusting(**entry: object) -> dict[str, Any]:
         ({**ROLE, "path": "/" + "a" * 510 + "/"}, {**ROLE, "path": "/" + "a" * 511 + "/"}, "RM111"),
         ({**ROLE, "path": "/a/b!/"}, {**ROLE, "path": "/a b/"}, "RM111"),
         ({**ROLE, "description": "\t\n\xff" + "d" * 997}, {**ROLE, "description": "d" * 1001}, "RM111"),
+        ({**ROLE, "path": "/"}, {**ROLE, "path": "//"}, "RM111"),
+        (
+            {**ROLE, "managed_policies": [f"p{n}" for n in range(25)]},
+            {**ROLE, "managed_policies": [f"p{n}" for n in range(26)]},
+            "RC304",
+        ),
         ({**ROLE, "description": "~"}, {**ROLE, "description": "\xa0"}, "RM111"),
         ({**POLICY, "description": "d" * 1000}, {**POLICY, "description": "d" * 1001}, "RM111"),
         ({**ROLE, "max_session_duration": 43200}, {**ROLE, "max_session_duration": 43201}, "RM111"),
@@ -86,3 +92,18 @@ def test_a_limit_holds_exactly_where_iam_has_it(
 ) -> None:
     assert codes(validate_offline(load(tmp_path, m_json=json.dumps(taken)))) == []
     assert codes(validate_offline(load(tmp_path, m_json=json.dumps(refused)))) == [code]
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("//", 'Write "/".'),
+        ("", 'Write "/".'),
+        ("a", 'Write "/a/".'),
+        ("/a b", 'Write "/a-b/".'),
+        ("/é/", None),
+    ],
+)
+def test_for_a_path_only_another_that_iam_takes_is_advised(tmp_path: Path, path: str, remedy: str | None) -> None:
+    (found,) = load(tmp_path, m_json=json.dumps({**ROLE, "path": path})).diagnostics
+    assert (found.code, found.help) == ("RM111", remedy)

@@ -191,18 +191,36 @@ class _Reader:
         self._document = Located()
 
     def documents(self) -> Iterator[Located]:
+        """Yield each document; a --- at the end closes the one before it, and begins none."""
+        closes = False
+        empty: Event | None = None
         for event in self._events:
-            if isinstance(event, DocumentStartEvent):
-                self._directives(event)
-                yield from self._read_document(next(self._events))
+            if not isinstance(event, DocumentStartEvent):
+                continue
+            self._directives(event)
+            if empty:
+                self._blame_empty(empty)
+            first = next(self._events)
+            empty = first if self._is_empty(first) else None
+            if not empty:
+                yield self._read_document(first)
+                closes = True
+        if empty and not (closes and self._says_nothing(empty)):
+            self._blame_empty(empty)
 
-    def _read_document(self, event: Event) -> Iterator[Located]:
+    def _is_empty(self, event: Event) -> bool:
+        return isinstance(event, ScalarEvent) and not event.style and NULL.fullmatch(event.value) is not None
+
+    def _says_nothing(self, event: Event) -> bool:
+        return isinstance(event, ScalarEvent) and not (event.value or event.tag or event.anchor)
+
+    def _blame_empty(self, event: Event) -> None:
+        self._blame(Code.RM117, "This document is empty.", event, "Remove the --- above it.")
+
+    def _read_document(self, event: Event) -> Located:
         self._document = Located()
-        if isinstance(event, ScalarEvent) and not event.style and NULL.fullmatch(event.value):
-            self._blame(Code.RM117, "This document is empty.", event, "Remove the --- above it.")
-            return
         value = self._read(event, ())
-        yield Located(value, self._document.keys, self._document.values, self._document.gaps)
+        return Located(value, self._document.keys, self._document.values, self._document.gaps)
 
     def _directives(self, event: DocumentStartEvent) -> None:
         if event.version or event.tags:

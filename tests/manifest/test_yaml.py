@@ -167,6 +167,26 @@ def test_an_empty_document_among_others_is_refused() -> None:
     assert faults("a: 1\n---\n---\nb: 2\n") == [("RM117", 3, 1)]
 
 
+@pytest.mark.parametrize("end", ["---\n", "---", "---\n# no more\n", "--- # no more\n\n"])
+def test_a_closing_line_at_the_end_begins_no_document(end: str) -> None:
+    reading = yaml.read_exactly(f"a: 1\n---\nb: 2\n{end}")
+    assert ([found.value for found in reading.documents], reading.faults) == ([{"a": 1}, {"b": 2}], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("---\n", 2),
+        ("a: 1\n---\n---\n", 3),
+        ("a: 1\n---\n~\n", 3),
+        ("a: 1\n---\n!!str\n", 3),
+        ("---\n---\na: 1\n", 2),
+    ],
+)
+def test_a_line_that_closes_nothing_begins_an_empty_document(text: str, line: int) -> None:
+    assert [(code, at) for code, at, _ in faults(text)] == [("RM117", line)]
+
+
 def test_line_endings_of_windows_change_nothing() -> None:
     assert value("a: 1\r\nb:\r\n  - x\r\n") == {"a": 1, "b": ["x"]}
 

@@ -139,7 +139,7 @@ def load_config(path: Path | None, cwd: Path) -> Config:
     found = path or find_config(cwd)
     if found is None:
         return Config()
-    shown = _shown(found, cwd)
+    shown = shown_from(found, cwd)
     text = _text(found, shown)
     try:
         config = Config.model_validate(tomllib.loads(text))
@@ -158,7 +158,8 @@ def find_config(cwd: Path) -> Path | None:
     return next((file for parent in (folder, *folder.parents) if (file := parent / FILE_NAME).is_file()), None)
 
 
-def _shown(path: Path, cwd: Path) -> str:
+def shown_from(path: Path, cwd: Path) -> str:
+    """Return the name of a path for people: relative to the working folder where it lies below."""
     relative = os.path.relpath(cwd / path, cwd)
     return str(path) if relative.startswith("..") else relative
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reconciler.config import Config
+from reconciler.config import Config, shown_from
 from reconciler.model.change import Approval, Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.state import LocalStore, StateStore
@@ -101,7 +102,8 @@ def store_of(settings: Settings) -> StateStore:
                 help="Name a folder with --state.",
             )
         )
-    return LocalStore(settings.cwd / settings.state)
+    folder = settings.cwd / settings.state
+    return LocalStore(folder, shown=Path(shown_from(folder, settings.cwd)))
 
 
 def remembered_settings(settings: Settings) -> dict[str, object]:
@@ -116,5 +118,9 @@ def remembered_settings(settings: Settings) -> dict[str, object]:
 
 def within(paths: Sequence[Path], settings: Settings) -> Callable[[str], bool]:
     """Return the test of whether a file, named relative to the working folder, lies at or below one of the paths."""
-    wholes = [(settings.cwd / path).resolve() for path in paths]
-    return lambda file: bool(file) and any((settings.cwd / file).resolve().is_relative_to(whole) for whole in wholes)
+
+    def real(path: Path | str) -> Path:  # unlike Path.resolve it bears links that go in a circle
+        return Path(os.path.realpath(settings.cwd / path))
+
+    wholes = [real(path) for path in paths]
+    return lambda file: bool(file) and any(real(file).is_relative_to(whole) for whole in wholes)

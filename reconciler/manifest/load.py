@@ -135,13 +135,14 @@ def load_manifests(folder: FilePath, *, base: FilePath | None = None) -> Manifes
     value is among the diagnostics, with its place; the documents are those with which nothing is.
     """
     loading = _Loading()
-    for found in Folder(folder, base or FilePath.cwd()).read():
+    root = Folder(folder, base or FilePath.cwd())
+    for found in root.read():
         if isinstance(found, Diagnostic):
             loading.diagnostics.append(found)
         else:
             _take_in(found, loading)
     if not loading.unread and not any(found.is_error for found in loading.diagnostics):
-        loading.diagnostics.append(_nothing_found(folder))
+        loading.diagnostics.append(_nothing_found(root.shown(str(folder))))
     _validate(loading)
     assert not loading.flawed or any(found.is_error for found in loading.diagnostics)  # noqa: S101  never lost unsaid
     loading.diagnostics.sort(key=in_order)
@@ -151,7 +152,7 @@ def load_manifests(folder: FilePath, *, base: FilePath | None = None) -> Manifes
     return Manifests(tuple(documents), tuple(loading.diagnostics), tuple(flawed))
 
 
-def _nothing_found(folder: FilePath) -> Diagnostic:
+def _nothing_found(folder: str) -> Diagnostic:
     remedy = "To delete what is managed, say so: --destroy."
     return Diagnostic(Code.RM101, f"There are no manifests in {folder}.", help=remedy)
 

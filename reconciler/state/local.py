@@ -48,10 +48,21 @@ def random_id() -> str:
 
 
 class LocalStore:
-    """A `StateStore` in a folder; `new_id` gives lineages and the IDs of locks, `disk` is the file system."""
+    """A `StateStore` in a folder, which diagnostics call `shown`.
 
-    def __init__(self, folder: Path, *, new_id: Callable[[], str] = random_id, disk: Disk | None = None) -> None:
+    `new_id` gives lineages and the IDs of locks, `disk` is the file system.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shown: Path | None = None,
+        new_id: Callable[[], str] = random_id,
+        disk: Disk | None = None,
+    ) -> None:
         self.folder = folder
+        self._shown = shown or folder
         self._new_id = new_id
         self._disk = disk or Disk()
         self._writing: defaultdict[str, Writing] = defaultdict(Writing)
@@ -105,7 +116,8 @@ class LocalStore:
 
         def taken() -> tuple[LockFile, Holder]:
             self._disk.make_folder(self.folder)
-            return take(path, holder=holder, timeout_seconds=timeout_seconds, sleep=sleep)
+            shown = self._name(account, LOCK)
+            return take(path, shown=shown, holder=holder, timeout_seconds=timeout_seconds, sleep=sleep)
 
         lock, mine = self._on_disk(account, taken)
         try:
@@ -126,6 +138,9 @@ class LocalStore:
             )
         return self.folder / f"{account}{suffix}"
 
+    def _name(self, account: str, suffix: str) -> Path:
+        return self._shown / self._path(account, suffix).name
+
     def _stored(self, account: str) -> tuple[State, bytes] | None:
         path = self._path(account, STATE)
         try:
@@ -135,7 +150,7 @@ class LocalStore:
                 return written
             return None if data is None else (decode(data, account=account), data)
         except OSError as error:
-            raise ReconcilerError(_unreadable(path, error)) from None
+            raise ReconcilerError(_unreadable(self._name(account, STATE), error)) from None
         except NotAState as error:
             raise ReconcilerError(self._no_state(account, error)) from None
 
@@ -145,7 +160,7 @@ class LocalStore:
         try:
             return self._writing[state.account].encode(new)
         except NotAState as error:
-            path = self._path(state.account, STATE)
+            path = self._name(state.account, STATE)
             raise ReconcilerError(
                 Diagnostic(
                     Code.RS506,
@@ -165,10 +180,10 @@ class LocalStore:
         try:
             return step()
         except OSError as error:
-            raise ReconcilerError(_unwritable(self._path(account, STATE), error)) from None
+            raise ReconcilerError(self._unwritable(account, error)) from None
 
     def _no_state(self, account: str, error: NotAState) -> Diagnostic:
-        path = self._path(account, STATE)
+        path = self._name(account, STATE)
         remedies = (
             HINTS.get(error.code, ""),
             self._from_the_backup(account),
@@ -182,9 +197,9 @@ class LocalStore:
         )
 
     def _from_the_backup(self, account: str) -> str:
-        path, backup = self._path(account, STATE), self._path(account, BACKUP)
+        path, backup = self._name(account, STATE), self._name(account, BACKUP)
         try:
-            data = self._disk.read(backup)
+            data = self._disk.read(self._path(account, BACKUP))
             known = None if data is None else decode(data, account=account)
         except (OSError, NotAState):
             known = None
@@ -194,7 +209,7 @@ class LocalStore:
         return f"Put the backup back, which is one write older (serial {known.serial}), with `{copy}`."
 
     def _moved_on(self, state: State, held: State | None) -> Diagnostic:
-        path = self._path(state.account, STATE)
+        path = self._name(state.account, STATE)
         if held is None:
             what = "is gone since this run read it"
         elif not state.exists:
@@ -210,6 +225,20 @@ class LocalStore:
             help="Nothing was written over it. Run again: what this run did is found in the account.",
         )
 
+    def _unwritable(self, account: str, error: OSError) -> Diagnostic:
+        path = self._name(account, STATE)
+        what = f" ({self._as_shown(Path(os.fsdecode(error.filename)))})" if error.filename else ""
+        return Diagnostic(
+            Code.RS506,
+            f"{path} cannot be written: {error.strerror}{what}",
+            place=Place(str(path)),
+            help="Give this user a folder that he may write to, with free space. The state is the old one or the "
+            "new, never a mixture, and what this run did is found in the account.",
+        )
+
+    def _as_shown(self, path: Path) -> Path:
+        return self._shown / path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
+
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:
     reason = "it is a symbolic link" if error.errno == ELOOP else error.strerror
@@ -218,15 +247,4 @@ def _unreadable(path: Path, error: OSError) -> Diagnostic:
         f"{path} cannot be read: {reason}",
         place=Place(str(path)),
         help="Name the folder that holds the states with --state, and let this user read it.",
-    )
-
-
-def _unwritable(path: Path, error: OSError) -> Diagnostic:
-    what = f" ({error.filename})" if error.filename else ""
-    return Diagnostic(
-        Code.RS506,
-        f"{path} cannot be written: {error.strerror}{what}",
-        place=Place(str(path)),
-        help="Give this user a folder that he may write to, with free space. The state is the old one or the "
-        "new, never a mixture, and what this run did is found in the account.",
     )

@@ -95,17 +95,19 @@ class LockFile:
 def take(
     path: Path,
     *,
+    shown: Path,
     holder: Callable[[], Holder],
     timeout_seconds: float,
     sleep: Callable[[float], None],
 ) -> tuple[LockFile, Holder]:
     """Return the lock at a path, taken, and who holds it now: `holder` is asked once the lock is there.
 
-    Waiting is counted in the pauses it sleeps, not by a clock that somebody may set. Raises ReconcilerError
-    RS505 where another run keeps the lock, OSError where the file cannot be one at all.
+    `shown` is what a diagnostic calls the path. Waiting is counted in the pauses it sleeps, not by a clock that
+    somebody may set. Raises ReconcilerError RS505 where another run keeps the lock, OSError where the file cannot be
+    one at all.
     """
     left = timeout_seconds
-    while (lock := _try_to_take(path, patient=left > 0)) is None:
+    while (lock := _try_to_take(path, shown, patient=left > 0)) is None:
         pause = min(PAUSE_SECONDS, left)
         sleep(pause)
         left -= pause
@@ -118,18 +120,18 @@ def take(
     return lock, mine
 
 
-def _try_to_take(path: Path, *, patient: bool) -> LockFile | None:
+def _try_to_take(path: Path, shown: Path, *, patient: bool) -> LockFile | None:
     lock = LockFile.open(path)
     if lock.acquire():
         if lock.is_current():
             return lock
         lock.close()
-        return _try_to_take(path, patient=patient)
+        return _try_to_take(path, shown, patient=patient)
     there = lock.holder()
     lock.close()
     if patient:
         return None
-    raise ReconcilerError(_locked(path, there))
+    raise ReconcilerError(_locked(shown, there))
 
 
 def _locked(path: Path, holder: Holder | None) -> Diagnostic:

@@ -1,0 +1,77 @@
+"""How files and settings are named: as seen from the working folder, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.config import Config
+from reconciler.engine.settings import Settings, within
+from reconciler.sandbox import Clock
+from tests.cli.conftest import Finished
+
+Run = Callable[..., Finished]
+STATE = "state/111122223333.json"
+
+
+def told(done: Finished) -> str:
+    """Return all that was said, without the frames around it."""
+    return " ".join((done.out + done.err).replace("│", " ").split())
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize("command", ["plan", "drift", "apply --auto-approve"])
+def test_a_state_that_cannot_be_read_is_named_from_the_working_folder(run: Run, folder: Path, command: str) -> None:
+    assert run("apply", "--auto-approve").code == 0
+    (folder / "manifests" / "deployer.yaml").write_text("kind: Role\nname: other\ntrust: [{user: alice}]\n")
+    assert run("apply", "--auto-approve").code == 0
+    (folder / STATE).write_text("{")
+
+    done = run(*command.split())
+
+    assert done.code == 1
+    assert f"{STATE} breaks off" in told(done)
+    assert f"cp {STATE}.backup {STATE}" in told(done)
+    assert str(folder) not in told(done)
+
+
+@pytest.mark.usefixtures("box")
+def test_a_state_that_cannot_be_written_is_named_from_the_working_folder(run: Run, folder: Path) -> None:
+    (folder / "state").write_text("")
+
+    done = run("apply", "--auto-approve")
+
+    assert done.code == 1
+    assert STATE in told(done)
+    assert str(folder) not in told(done)
+
+
+@pytest.mark.usefixtures("box")
+def test_a_folder_without_manifests_is_named_from_the_working_folder(run: Run, folder: Path) -> None:
+    (folder / "manifests" / "deployer.yaml").unlink()
+
+    done = run("plan")
+
+    assert done.code == 1
+    assert "There are no manifests in manifests." in told(done)
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize(("command", "code"), [("plan", "RM120"), ("validate", "RM120"), ("apply", "RA406")])
+def test_a_link_that_goes_in_a_circle_is_refused_as_a_path(run: Run, folder: Path, command: str, code: str) -> None:
+    (folder / "circle").symlink_to("circle")
+
+    done = run(command, "circle")
+
+    assert done.code == 1
+    assert code in told(done)
+
+
+def test_a_link_that_goes_in_a_circle_has_nothing_below_it(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    settings = Settings(manifests=Path(), state="state", config=Config(), clock=Clock(), cwd=tmp_path)
+    assert not within([Path("circle")], settings)("manifests/a.yaml")
+    assert not within([Path("manifests")], settings)("circle")
+    assert within([Path("manifests")], settings)("manifests/a.yaml")

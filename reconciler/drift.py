@@ -118,9 +118,9 @@ def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int
     not_applied = 0
     for case in cases(world):
         decision = decide(case)
-        found = list(_of_case(case, decision, world))
-        findings.extend(found)
-        not_applied += _is_not_applied(case, decision, world)
+        moved = tuple(compare(case, world, {})) if decision in _COMPARED else ()
+        findings.extend(_of_case(case, decision, moved, world))
+        not_applied += _is_not_applied(case, decision, moved)
         if decision is Decision.BLOCKED:
             warnings.append(blocker_of(case))
     scanned = [role for role in world.snapshot.roles.values() if _is_scanned(role, world)]
@@ -320,8 +320,11 @@ def _unmanaged(role: Role) -> Finding:
 # What is managed
 
 
-def _of_case(case: Case, decision: Decision, world: World) -> Iterator[Finding]:
-    """Yield what somebody outside did to a managed object."""
+_COMPARED = frozenset({Decision.COMPARE, Decision.REPLACE, Decision.IMPORT})
+
+
+def _of_case(case: Case, decision: Decision, moved: Iterable[Moved], world: World) -> Iterator[Finding]:
+    """Yield what somebody outside did to a managed object; `moved` is where it differs from its declaration."""
     match decision:
         case Decision.CREATE_AGAIN if case.intent is None:
             yield _gone(case)
@@ -332,9 +335,9 @@ def _of_case(case: Case, decision: Decision, world: World) -> Iterator[Finding]:
         case Decision.FORGET | Decision.BLOCKED if case.owned is not None and case.owned.id != case.live_id:
             yield _recreated(case)
         case Decision.COMPARE | Decision.REPLACE:
-            yield from _changed(case, world)
+            yield from _changed(case, moved, world)
         case Decision.IMPORT:
-            yield from _differing(case, world)
+            yield from _differing(case, moved)
         case Decision.DELETE | Decision.FORGET:
             yield from _changed_since(case, world)
         case _:
@@ -367,10 +370,10 @@ def _recreated(case: Case) -> Finding:
     )
 
 
-def _changed(case: Case, world: World) -> Iterator[Finding]:
+def _changed(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Finding]:
     """Yield each path of an owned object that somebody outside has changed."""
     assert case.declaration is not None  # noqa: S101  only what is declared is compared
-    for found in compare(case, world, {}):
+    for found in moved:
         yield from _renamed(case, found, world)
         if found.who is not Reason.CHANGED_OUTSIDE:
             continue
@@ -422,10 +425,10 @@ def _first_place(arn: str, trust: PolicyDocument, world: World) -> PrincipalInPl
     return None
 
 
-def _differing(case: Case, world: World) -> Iterator[Finding]:
+def _differing(case: Case, moved: Iterable[Moved]) -> Iterator[Finding]:
     """Yield each path at which an object that is declared and not owned is not as declared."""
     assert case.declaration is not None  # noqa: S101  decide says so
-    for found in compare(case, world, {}):
+    for found in moved:
         if found.who is not None:
             yield _finding(
                 case,
@@ -489,14 +492,13 @@ def _finding(  # noqa: PLR0913  a finding has as many parts
     )
 
 
-def _is_not_applied(case: Case, decision: Decision, world: World) -> bool:
+def _is_not_applied(case: Case, decision: Decision, moved: Iterable[Moved]) -> bool:
     """Tell whether an object waits for nothing but an apply."""
     match decision:
         case Decision.COMPARE:
-            waiting: Iterable[Reason | None] = [found.who for found in compare(case, world, {})]
-            return any(who in {Reason.MANIFEST_CHANGED, Reason.UNFINISHED} for who in waiting)
+            return any(found.who in {Reason.MANIFEST_CHANGED, Reason.UNFINISHED} for found in moved)
         case Decision.IMPORT:
-            return not any(found.who for found in compare(case, world, {}))
+            return not any(found.who for found in moved)
         case Decision.CREATE | Decision.REPLACE | Decision.DELETE:
             return True
         case Decision.FORGET:

@@ -23,7 +23,7 @@ from reconciler.engine.fleet import (
 from reconciler.engine.live import with_aws_policies
 from reconciler.engine.refusals import no_such_target, raise_errors, warnings
 from reconciler.engine.runs import AccountPlan
-from reconciler.engine.settings import remembered_settings, within
+from reconciler.engine.settings import changed_settings, within
 from reconciler.engine.work import Reading, Work
 from reconciler.iam import AwsError
 from reconciler.model.change import ALWAYS_HELD, Approval
@@ -148,12 +148,10 @@ def _said_beforehand(work: Work, world: World) -> Iterator[Diagnostic]:
             severity=Severity.WARNING,
             help="Right at first use: what is declared and there is imported. Otherwise look for the old state.",
         )
-    before, now = world.state.settings, remembered_settings(work.settings)
-    for name in sorted(now) if before else ():
-        if before.get(name) != now[name]:
-            yield Diagnostic(
-                Code.RM121,
-                f"The last apply had {name} {before.get(name)}, this one has {now[name]}.",
-                severity=Severity.WARNING,
-                help="Make sure that the configuration is the one that you mean.",
-            )
+    for difference in changed_settings(world.state.settings, work.settings):
+        yield Diagnostic(
+            Code.RM123,
+            difference,
+            severity=Severity.WARNING,
+            help="Make sure that the configuration is the one that you mean.",
+        )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.config import Config, shown_from
-from reconciler.model.change import Approval, Call
+from reconciler.model.change import ALWAYS_HELD, Approval, Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.state import LocalStore, StateStore
 
@@ -114,6 +114,40 @@ def remembered_settings(settings: Settings) -> dict[str, object]:
         "limits": {"delete_fraction": config.limits.delete_fraction, "delete_minimum": config.limits.delete_minimum},
         "state": settings.state,
     }
+
+
+def changed_settings(before: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    """Yield, in a sentence each, what makes a difference between the settings that the last apply left and these."""
+    now = remembered_settings(settings)
+    for name in sorted(now.keys() & before.keys()):
+        if before[name] != now[name]:
+            yield from _in_words(name, before[name], now[name])
+
+
+def _in_words(name: str, before: Any, now: Any) -> Iterator[str]:
+    match before, now:
+        case {"hold": list(), "pass": list()}, {"hold": list(), "pass": list()}:
+            held, holds = _held(before), _held(now)
+            if more := sorted(holds - held):
+                yield f"A bare --auto-approve now holds {' and '.join(more)}, unlike at the last apply."
+            if less := sorted(held - holds):
+                yield f"A bare --auto-approve no longer holds {' and '.join(less)}, as it did at the last apply."
+        case {"delete_fraction": int() | float(), "delete_minimum": int()}, _:
+            yield f"What is blocked is now to delete {_too_much(now)}; at the last apply it was {_too_much(before)}."
+        case str(), str():
+            yield f"The {name} is now kept in {now}; the last apply kept it in {before}."
+        case _:
+            yield f"The {name} are not those of the last apply."
+
+
+def _held(approvals: Mapping[str, list[str]]) -> set[str]:
+    return (set(ALWAYS_HELD) | set(approvals["hold"])) - set(approvals["pass"])
+
+
+def _too_much(limits: Mapping[str, float]) -> str:
+    return (
+        f"more than {100 * limits['delete_fraction']:g} % of what is owned, from {limits['delete_minimum']} objects on"
+    )
 
 
 def within(paths: Sequence[Path], settings: Settings) -> Callable[[str], bool]:

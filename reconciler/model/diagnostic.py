@@ -47,6 +47,7 @@ class Code(StrEnum):
     RM120 = "RM120"
     RM121 = "RM121"
     RM122 = "RM122"
+    RM123 = "RM123"
     RP201 = "RP201"
     RP202 = "RP202"
     RP203 = "RP203"
@@ -141,6 +142,7 @@ TITLES: dict[Code, str] = {
     Code.RM120: "A path or target that names nothing",
     Code.RM121: "The configuration cannot be used",
     Code.RM122: "An option or variable cannot be used",
+    Code.RM123: "Other settings than at the last apply",
     Code.RP201: "A trusted principal was deleted and recreated",
     Code.RP202: "A trusted principal was deleted",
     Code.RP203: "A dead unique ID of unknown origin",

@@ -75,3 +75,47 @@ def test_a_link_that_goes_in_a_circle_has_nothing_below_it(tmp_path: Path) -> No
     assert not within([Path("circle")], settings)("manifests/a.yaml")
     assert not within([Path("manifests")], settings)("circle")
     assert within([Path("manifests")], settings)("manifests/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        ("", '[approvals]\nhold = ["delete", "broaden"]', "A bare --auto-approve now holds broaden and delete, unlike"),
+        ('[approvals]\nhold = ["delete"]', "", "A bare --auto-approve no longer holds delete, as it did"),
+        ("", '[approvals]\npass = ["adopt"]', "A bare --auto-approve no longer holds adopt, as it did"),
+        (
+            "",
+            "[limits]\ndelete_fraction = 0.5",
+            (
+                "What is blocked is now to delete more than 50 % of what is owned, from 10 objects on; at "
+                "the last apply it was more than 30 % of what is owned, from 10 objects on."
+            ),
+        ),
+        ("", '[approvals]\nhold = ["adopt"]', None),
+        ("", "", None),
+    ],
+)
+@pytest.mark.usefixtures("box")
+def test_settings_that_make_a_difference_since_the_last_apply_are_told_in_words(
+    run: Run, folder: Path, before: str, now: str, words: str | None
+) -> None:
+    (folder / "reconciler.toml").write_text(before)
+    assert run("apply", "--auto-approve").code == 0
+    (folder / "reconciler.toml").write_text(now)
+
+    plan = run("plan")
+
+    assert plan.code == 0
+    assert ("RM123" in told(plan)) is (words is not None)
+    assert (words or "") in told(plan)
+    assert "{" not in told(plan)
+
+
+@pytest.mark.usefixtures("box")
+def test_a_state_that_was_moved_is_told_from_where(run: Run, folder: Path) -> None:
+    assert run("apply", "--auto-approve").code == 0
+    (folder / "state").rename(folder / "moved")
+
+    plan = run("plan", "--state", "moved")
+
+    assert "The state is now kept in moved; the last apply kept it in state." in told(plan)

@@ -172,7 +172,7 @@ TITLES: dict[Code, str] = {
     Code.RC307: "A policy has no free version slot",
     Code.RC308: "An attached policy does not exist",
     Code.RC309: "A permissions boundary does not exist",
-    Code.RC310: "A name that differs only by case",
+    Code.RC310: "A name that exists in another case or at another path",
     Code.RC311: "Owned by another tool",
     Code.RC312: "A service-linked or reserved role",
     Code.RC313: "The role this program runs as",

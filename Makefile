@@ -20,7 +20,7 @@ empty :=
 space := $(empty) $(empty)
 DECIDING_FILES := $(subst $(space),$(comma),$(foreach name,$(DECIDING),reconciler/$(name).py reconciler/$(name)/*))
 
-.PHONY: help setup opinions demo test check ci soak bench golden fmt lint types imports cov properties clean
+.PHONY: help setup opinions demo test check ci soak bench golden fmt lint types imports cov properties mutants clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ ci: test opinions lint types imports cov properties ## What CI runs: the quick s
 
 properties: $(STAMP) ## Every property with 2,000 examples; uncovered, which halves their time
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -m hypothesis -o faulthandler_timeout=0
+
+mutants: $(STAMP) ## Change what decides in one place after another, and see whether a test notices
+	$(BIN)/python -m tests.mutation
 
 soak: $(STAMP) ## Every property with 100,000 examples; takes hours
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m hypothesis -o faulthandler_timeout=0

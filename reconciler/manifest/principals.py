@@ -7,7 +7,6 @@ issuers; access-analyzer-reference-policy-checks ("mismatched action for princip
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import assert_never
 
 from reconciler.manifest.conditions import plain_operator
@@ -62,8 +61,6 @@ SHARED_ISSUERS: Mapping[str, str] = {
 }
 EVALUATING = frozenset({"StringEquals", "StringEqualsIgnoreCase", "StringLike"})
 
-parse = lru_cache(maxsize=4096)(parse_principal)  # a few principals are trusted by many roles
-
 ASSUME = "sts:assumerole"
 ASSUME_WITH_SAML = "sts:assumerolewithsaml"
 ASSUME_WITH_WEB_IDENTITY = "sts:assumerolewithwebidentity"
@@ -92,11 +89,11 @@ def principal_problems(statement: Mapping[str, Value], partition: str | None = N
 
 def _parse(value: Value) -> Iterator[tuple[Path, str, Principal]]:
     if isinstance(value, str):
-        yield ("Principal",), value, parse("", value)
+        yield ("Principal",), value, parse_principal("", value)
     elif isinstance(value, Mapping):
         for key, items in value.items():
             for path, text in texts(items, ("Principal", key)):
-                yield path, text, parse(key, text)
+                yield path, text, parse_principal(key, text)
 
 
 def _shape_problems(value: Value) -> Iterator[Problem]:
@@ -253,7 +250,7 @@ def _evaluates(block: Value, key: str) -> bool:
 
 def named_principal_problems(path: Path, kind: str, value: str) -> Iterator[Problem]:
     """Yield what is wrong with an ARN under `user:` or `role:` of a trust entry (`kind`); names are not judged here."""
-    principal = parse("AWS", value)
+    principal = parse_principal("AWS", value)
     match principal:
         case UniqueId(unique_id) | UniqueIdSession(unique_id):
             yield unique_id_problem(path, unique_id)

@@ -26,7 +26,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from reconciler.model.arn import Arn, is_account_id, parse_arn
@@ -148,6 +148,7 @@ Principal: TypeAlias = (
 )
 
 
+@lru_cache(maxsize=16_384)  # a few principals are trusted by many roles
 def parse_principal(key: str, value: str) -> Principal:
     """Return who is meant by a value under a key (`AWS`, `Service`, `Federated`, `CanonicalUser`, or none)."""
     match key:

@@ -25,7 +25,9 @@ ROLES = 5_000
 def main() -> None:
     """Run the benches that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure, and exit 1 over a limit.")
-    parser.add_argument("benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; without any: {', '.join(USUAL)}")
+    parser.add_argument(
+        "benches", nargs="*", metavar="BENCH", help=f"{', '.join(BENCHES)}; without any: {', '.join(USUAL)}"
+    )
     parser.add_argument("--roles", type=int, default=ROLES, help="how many roles the account has (%(default)s)")
     asked = parser.parse_args()
     if unknown := [name for name in asked.benches if name not in BENCHES]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -163,11 +162,9 @@ def _must_be_a_principal(principal: str) -> None:
 
 
 def _store(common: Common) -> LocalStore:
-    place = common.settings().state
-    if "://" in place:
-        message = f"A state at {place} is not supported by this version."
-        raise ReconcilerError(Diagnostic(Code.RM119, message, help="Name a folder with --state."))
-    return LocalStore(Path(place))
+    from reconciler.engine import store_of  # noqa: PLC0415  the help needs none of it
+
+    return store_of(common.settings())
 
 
 def _states(common: Common) -> Sequence[State]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reconciler.config import Config, shown_from
 from reconciler.model.change import ALWAYS_HELD, Approval, Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
-from reconciler.state import LocalStore, StateStore
+from reconciler.state import LocalStore
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,16 +92,11 @@ class Choices:
     kept: bool = True
 
 
-def store_of(settings: Settings) -> StateStore:
+def store_of(settings: Settings) -> LocalStore:
     """Return where states are kept; raises ReconcilerError for a place that this version does not know."""
-    if settings.state.startswith("s3://"):
-        raise ReconcilerError(
-            Diagnostic(
-                Code.RM119,
-                f"State in S3 ({settings.state}) is not supported by this version.",
-                help="Name a folder with --state.",
-            )
-        )
+    if "://" in settings.state:
+        message = f"A state at {settings.state} is not supported by this version."
+        raise ReconcilerError(Diagnostic(Code.RM119, message, help="Name a folder with --state."))
     folder = settings.cwd / settings.state
     return LocalStore(folder, shown=Path(shown_from(folder, settings.cwd)))
 

@@ -11,11 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from reconciler.config import Config
 from reconciler.engine import Settings
 from reconciler.sandbox import Account, Sandbox
+from tests.lending import LendingSession
 
 OWN = "111122223333"
 # Ahead of every real clock: botocore takes credentials that have run out by its own for useless.
@@ -29,7 +28,7 @@ class Ground:
         self.folder = folder
         self.box = box
         self.account: Account = box.account(OWN)
-        self.session: boto3.Session = box.session()
+        self.session: Any = LendingSession(box)
         self.config = Config()
         self.manifests = folder / "manifests"
         self.manifests.mkdir(exist_ok=True, parents=True)

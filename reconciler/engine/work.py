@@ -90,7 +90,8 @@ class Work:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Nothing is held."""
+        """Let go of the connections."""
+        self.aws.close()
 
     @property
     def fleet(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,11 +58,13 @@ class Aws:
         self._lock = threading.Lock()
         self._caller: Caller | None = None
         self._ways: dict[str, _Way] = {}
+        self._closing = ExitStack()
         self._sts: STSClient = _configured(
             lambda: session.client(
                 "sts", region_name=region, endpoint_url=endpoint_url, config=_config(attempts=STS_ATTEMPTS)
             )
         )
+        self._closing.callback(self._sts.close)
         self._sts.meta.events.register("before-parse.sts", partial(heed_status, writes=False))
         _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
@@ -82,6 +85,10 @@ class Aws:
         base = session or _session(profile)
         chosen = region or _configured(lambda: base.region_name) or DEFAULT_REGION
         return cls(base, region=chosen, endpoint_url=endpoint_url or None, read_attempts=read_attempts)
+
+    def close(self) -> None:
+        """Close the sockets of all clients; nothing can be asked afterwards."""
+        self._closing.close()
 
     @property
     def calls(self) -> dict[str, int]:
@@ -143,6 +150,7 @@ class Aws:
                     config=_config(attempts=1),  # it is the trail that waits, at its own pace
                 )
             )
+            self._closing.callback(client.close)
         client.meta.events.register("before-call.cloudtrail", refuse_all_but_lookups)
         if way.assumed is not None:
             client.meta.events.register("before-sign.cloudtrail", way.assumed.sign_with)
@@ -158,6 +166,7 @@ class Aws:
                     config=_config(attempts=attempts),
                 )
             )
+            self._closing.callback(client.close)
         if assumed is not None:
             client.meta.events.register("before-sign.iam", assumed.sign_with)
         return client

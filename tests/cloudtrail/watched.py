@@ -26,6 +26,7 @@ class Watched(House):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.session = self.box.session()  # one whose events can be listened to
         self.slept: list[float] = []
         self.write("keeper.yaml", "kind: Role\nname: keeper\ntrust: [{service: ec2.amazonaws.com}]\n")
 

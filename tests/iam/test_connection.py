@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,6 +31,19 @@ def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         return int(listening.getsockname()[1])
+
+
+def sockets_to(url: str) -> list[socket.socket]:
+    """Return this process's open sockets to a server."""
+    every = [found for found in gc.get_objects() if isinstance(found, socket.socket)]
+    return [found for found in every if _peer(found) == urlsplit(url).port]
+
+
+def _peer(found: socket.socket) -> object:
+    try:
+        return found.getpeername()[1]
+    except OSError:  # it listens, or is closed
+        return None
 
 
 def failure(**settings: str | None) -> AwsError:
@@ -202,6 +217,15 @@ def test_accounts_are_reached_side_by_side_each_with_its_own_credentials(box: Sa
     with ThreadPoolExecutor(4) as pool:
         seen = list(pool.map(look, accounts))
     assert seen == [box.account(number).role_id("reconciler") for number in accounts]
+
+
+def test_a_connection_that_is_closed_leaves_no_socket_open(box: Sandbox) -> None:
+    with box.serve() as server:
+        aws = Aws.connect(endpoint_url=server.url)
+        aws.account(ACCOUNT, read_only=False).get_account_summary()
+        assert len(sockets_to(server.url)) == 2  # STS and IAM
+        aws.close()
+        assert sockets_to(server.url) == []
 
 
 def test_a_role_of_another_account_than_said_is_refused(box: Sandbox) -> None:

@@ -25,6 +25,7 @@ from reconciler.planfile import plan_to_json, read_plans
 from reconciler.sandbox import Clock, Sandbox
 from reconciler.state import LocalStore, Owned, State
 from tests.house import OWN, START, Ground
+from tests.lending import LendingSession
 
 ACCOUNT = OWN
 ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
@@ -55,7 +56,7 @@ class House(Ground):
 
     def act_as(self, caller: str) -> None:
         """Let the engine run as `role/NAME` or `user/NAME` from now on."""
-        self.session = self.box.session(caller=caller)
+        self.session = LendingSession(self.box, caller=caller)
 
     def configure(self, **tables: Any) -> None:
         """Set tables of the configuration, as `reconciler.toml` has them."""

@@ -41,7 +41,7 @@ def sockets_to(url: str) -> list[socket.socket]:
 
 def _peer(found: socket.socket) -> object:
     try:
-        return found.getpeername()[1]
+        return found.getpeername()[1] if found.family == socket.AF_INET else None
     except OSError:  # it listens, or is closed
         return None
 

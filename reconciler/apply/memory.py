@@ -12,7 +12,7 @@ A kill may come at any moment, so the state is ahead of IAM in what is intended 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.apply.means import Means
@@ -20,7 +20,7 @@ from reconciler.apply.outcome import Attempt, Result
 from reconciler.model.change import Action, Approval, Call, Change, Operation, Record
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.form import INLINE
-from reconciler.model.principal import PrincipalIndex
+from reconciler.model.principal import PrincipalIndex, read_id
 from reconciler.plan import forms_after
 from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
 
@@ -31,10 +31,20 @@ GIVING_BACK = frozenset({Approval.RE_TRUST, Approval.UNDO_NARROWING})
 _TOUCHED = frozenset({Result.DONE, Result.ALREADY, Result.UNKNOWN})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What the same run has done in other accounts: the roles made, IDs by ARN, and the IDs of those unmade."""
+
+    made: Mapping[str, str] = field(default_factory=dict)
+    unmade: frozenset[str] = frozenset()
+
+
 class Memory:
     """The state of one account while a plan is carried out, with what was made and unmade; one thread changes it."""
 
-    def __init__(self, state: State, *, index: PrincipalIndex, partition: str, means: Means) -> None:
+    def __init__(
+        self, state: State, *, index: PrincipalIndex, partition: str, means: Means, elsewhere: Elsewhere
+    ) -> None:
         """Begin with the state as read under the lock, and with who lives in the accounts that were read."""
         self.partition = partition
         self.problems: list[Diagnostic] = []
@@ -45,9 +55,9 @@ class Memory:
         self._index = index
         self._means = means
         self._begun: set[str] = set()
-        self._made: dict[str, str] = {}
-        self._arn_of_made: dict[str, str] = {}
-        self._unmade: set[str] = set()
+        self._made = dict(elsewhere.made)
+        self._arn_of_made = {unique: arn for arn, unique in elsewhere.made.items()}
+        self._unmade = set(elsewhere.unmade)
         self._flushed_at = means.monotonic()
         self._spelled = {address.casefold(): address for address in state.objects}
 
@@ -327,11 +337,12 @@ class Memory:
 
     def as_now(self, value: str) -> str:
         """Return a principal read with the IDs that live now: without those that this run has unmade."""
-        if value in self._arn_of_made:
-            return self._arn_of_made[value]
-        resolved = self._index.resolve(value)
-        unmade = resolved != value and value.partition(":")[0] in self._unmade
-        return value if unmade else resolved
+        return read_id(value, self._arn_now)
+
+    def _arn_now(self, unique_id: str) -> str | None:
+        if unique_id in self._unmade:
+            return None
+        return self._arn_of_made.get(unique_id) or self._index.arn_by_id.get(unique_id)
 
 
 def _only(known: Mapping[str, Value], key: str | None) -> dict[str, Value]:

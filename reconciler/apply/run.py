@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from reconciler.apply.means import Means
-from reconciler.apply.memory import FLUSH_SECONDS, Memory
+from reconciler.apply.memory import FLUSH_SECONDS, Elsewhere, Memory
 from reconciler.apply.outcome import (
     INTERRUPTED,
     ApplyResult,
@@ -39,22 +39,34 @@ from reconciler.waiting import Awaited, Marked
 Live: TypeAlias = Mapping[str, Role | ManagedPolicy]
 Due: TypeAlias = tuple[Change, int]
 
+NOWHERE = Elsewhere()
 
-def apply(plan: Plan, *, state: State, index: PrincipalIndex, means: Means, live: Live | None = None) -> ApplyResult:
+
+def apply(
+    plan: Plan,
+    *,
+    state: State,
+    index: PrincipalIndex,
+    means: Means,
+    live: Live | None = None,
+    elsewhere: Elsewhere = NOWHERE,
+) -> ApplyResult:
     """Carry out a plan and return what became of it.
 
-    `state` is as read under the lock, `index` says who lives in the accounts that were read. `live` are the live
-    objects by address where the plan is older than they are: what is only to be recorded is compared with them.
+    `state` is as read under the lock, `index` says who lived in the accounts when they were read, `elsewhere` what has
+    changed of that since. `live` are the live objects by address where the plan is older than they are: what is only to
+    be recorded is compared with them.
     """
-    return _Run(plan, state=state, index=index, means=means, live=live).through()
+    memory = Memory(state, index=index, partition=plan.partition, means=means, elsewhere=elsewhere)
+    return _Run(plan, memory=memory, means=means, live=live).through()
 
 
 class _Run:
-    def __init__(self, plan: Plan, *, state: State, index: PrincipalIndex, means: Means, live: Live | None) -> None:
+    def __init__(self, plan: Plan, *, memory: Memory, means: Means, live: Live | None) -> None:
         self._plan = plan
         self._means = means
         self._as_read = live
-        self._memory = Memory(state, index=index, partition=plan.partition, means=means)
+        self._memory = memory
         self._stages = _by_stage(plan)
         self._awaited = Awaited(plan.changes)
         self._unwell, self._not_made = Marked(), Marked()

@@ -8,17 +8,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from reconciler.engine.fleet import made_in, made_now, waiting_in_vain, with_ids, with_the_new, working_order
+from reconciler.engine.fleet import made_in, made_now, unmade_now, waiting_in_vain, working_order
 from reconciler.engine.live import by_address
-from reconciler.engine.patience import by_call, patiently, with_outcomes
 from reconciler.engine.runs import AccountApply, AccountPlan
 from reconciler.engine.settings import Progress, remembered_settings
 from reconciler.engine.work import Reading, Work
+from reconciler.model.change import Change
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
 
 if TYPE_CHECKING:
-    from reconciler.apply import ApplyResult
+    from reconciler.apply import ApplyResult, Elsewhere, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +36,19 @@ def carry_out(
     work: Work, planned: Sequence[AccountPlan], readings: Mapping[str, Reading], how: How
 ) -> list[AccountApply]:
     """Return what became of the plan of each account, worked one after another."""
+    from reconciler.apply import Elsewhere  # noqa: PLC0415  a plan needs none of it
+
     plans = {one.account: one.plan for one in planned if one.plan is not None}
     promised = {arn for plan in (work.saved or plans).values() for arn in made_in(plan)}
-    made: dict[str, str] = {}
+    elsewhere = Elsewhere()
     done = {}
     for account in working_order(plans.values()):
-        unmade = promised - made.keys() - made_in(plans[account]).keys()
-        result = _carry_out(work, plans[account], readings, how, made=made, unmade=unmade)
+        unmade = promised - elsewhere.made.keys() - made_in(plans[account]).keys()
+        result = _carry_out(work, plans[account], readings, how, elsewhere=elsewhere, vain=unmade)
         calls = work.calls(readings[account])
         name = readings[account].account.name
         done[account] = AccountApply(account=account, name=name, plan=plans[account], result=result, calls=calls)
-        with suppress(ReconcilerError):  # what cannot be read back is expected of nobody
-            made |= made_now(plans[account], result, work.store.read(account))
+        elsewhere = _then(elsewhere, work, plans[account], result)
     failed = {
         one.account: AccountApply(account=one.account, name=one.name, error=one.error)
         for one in planned
@@ -56,19 +57,24 @@ def carry_out(
     return [(done | failed)[one.account] for one in planned]
 
 
+def _then(elsewhere: Elsewhere, work: Work, plan: Plan, result: ApplyResult) -> Elsewhere:
+    """Return what the next account has to know of those before it."""
+    made: Mapping[str, str] = {}
+    with suppress(ReconcilerError):  # what cannot be read back is expected of nobody
+        made = made_now(plan, result, work.store.read(plan.account))
+    return replace(elsewhere, made={**elsewhere.made, **made}, unmade=elsewhere.unmade | unmade_now(plan, result))
+
+
 def _carry_out(
     work: Work,
     plan: Plan,
     readings: Mapping[str, Reading],
     how: How,
     *,
-    made: Mapping[str, str],
-    unmade: AbstractSet[str],
+    elsewhere: Elsewhere,
+    vain: AbstractSet[str],
 ) -> ApplyResult:
-    """Return what became of the plan of one account.
-
-    `made` are the roles that others have got meanwhile, `unmade` those that they were to get and have not.
-    """
+    """Return what became of the plan of one account; `vain` are the roles that others were to get and have not."""
     from reconciler import apply  # noqa: PLC0415  a plan needs none of it
 
     reading, settings = readings[plan.account], work.settings
@@ -86,36 +92,50 @@ def _carry_out(
         settle=how.settle,
         settings=remembered_settings(settings),
     )
-    index = with_the_new(work.index(readings), made)
-    live = None if work.saved is None else by_address(reading.snapshot)
-    begun: list[Plan] = []
-
-    def attempt(part: Plan) -> ApplyResult:
-        state = work.store.read(plan.account) if begun else reading.observed
-        begun.append(part)
-        return apply.apply(part, state=state, index=index, means=means, live=live)
-
-    in_vain = waiting_in_vain(plan, unmade, reviewed=how.reviewed)
+    in_vain = waiting_in_vain(plan, vain, reviewed=how.reviewed)
     rest = replace(plan, changes=tuple(change for change in plan.changes if change.address not in in_vain))
-    result = patiently(attempt, with_ids(rest, made), made=made, means=means)
+    result = apply.apply(
+        rest,
+        state=reading.observed,
+        index=work.index(readings),
+        means=means,
+        live=None if work.saved is None else by_address(reading.snapshot),
+        elsewhere=elsewhere,
+    )
     return _with_untried(plan, rest, result, in_vain, how) if in_vain else result
 
 
 def _with_untried(plan: Plan, rest: Plan, result: ApplyResult, in_vain: Mapping[str, str], how: How) -> ApplyResult:
     """Return what became of a whole plan, with what was not even tried, and tell whoever watches."""
+    from reconciler.apply.outcome import counted  # noqa: PLC0415  a plan needs none of it
+
+    outcomes = dict(zip(_calls_of(rest), result.outcomes, strict=True))
+    for change in plan.changes:
+        if change.address in in_vain:
+            for key, outcome in _untried(change, in_vain[change.address]).items():
+                how.watch.outcome(outcome)
+                outcomes[key] = outcome
+    told = tuple(outcomes[key] for key in _calls_of(plan))
+    return replace(result, summary=counted(plan.changes, outcomes), outcomes=told)
+
+
+def _calls_of(plan: Plan) -> list[tuple[str, int]]:
+    """Return address and place of each call as outcomes are told; an object without calls has one at place 0."""
+    return [(change.address, at) for change in plan.changes for at in range(max(1, len(change.operations)))]
+
+
+def _untried(change: Change, arn: str) -> dict[tuple[str, int], Outcome]:
     from reconciler.apply import Outcome, Result  # noqa: PLC0415  a plan needs none of it
 
-    outcomes = by_call(rest, result.outcomes)
-    for change in plan.changes:
-        for at, operation in enumerate(change.operations) if change.address in in_vain else ():
-            arn = in_vain[change.address]
-            told = Diagnostic(
-                Code.RA416,
-                f"It needs {arn}, which was to be made in its own account, and was not.",
-                address=change.address,
-                help="See what became of that, and apply again.",
-            )
-            outcome = Outcome(address=change.address, call=operation.call, outcome=Result.NOT_TRIED, diagnostic=told)
-            how.watch.outcome(outcome)
-            outcomes[change.address, at] = outcome
-    return with_outcomes(result, plan, outcomes)
+    told = Diagnostic(
+        Code.RA416,
+        f"It needs {arn}, which was to be made in its own account, and was not.",
+        address=change.address,
+        help="See what became of that, and apply again.",
+    )
+    return {
+        (change.address, at): Outcome(
+            address=change.address, call=operation.call, outcome=Result.NOT_TRIED, diagnostic=told
+        )
+        for at, operation in enumerate(change.operations)
+    }

@@ -54,11 +54,22 @@ def in_turn(needs: Mapping[str, AbstractSet[str]]) -> list[str]:
 
 def planning_order(worlds: Worlds, comings: Mapping[str, Mapping[str, str | None]]) -> list[str]:
     """Return the accounts in the order in which to plan; `comings` are the ARNs that each is about to make."""
-    whose = {arn: account for account, made in comings.items() for arn in made}
-    named = {account: _named(world) if whose else set() for account, world in worlds.items()}
+    whose = _makers(comings)
+    named = {account: map(_without_path, _named(world) if whose else ()) for account, world in worlds.items()}
     return in_turn(
-        {account: {whose[arn] for arn in arns & whose.keys()} - {account} for account, arns in named.items()}
+        {account: {whose[arn] for arn in arns if arn in whose} - {account} for account, arns in named.items()}
     )
+
+
+def _makers(comings: Mapping[str, Mapping[str, str | None]]) -> dict[str, str]:
+    """Return by ARN without path which account is about to make a role."""
+    return {_without_path(arn): account for account, made in comings.items() for arn in made}
+
+
+def _without_path(role_arn: str) -> str:
+    """Return an ARN by which a role is the same wherever it moves: the ARN of a session does not tell the path."""
+    account, _, name = role_arn.partition("/")
+    return f"{account}/{name.rpartition('/')[2]}"
 
 
 def _named(world: World, addresses: AbstractSet[str] | None = None) -> set[str]:
@@ -225,12 +236,13 @@ def targets_in(
     worlds: Worlds, targets: AbstractSet[str], comings: Mapping[str, Mapping[str, str | None]]
 ) -> dict[str, frozenset[str]]:
     """Return the targets of each account: those it has, and the roles it makes that targets of other accounts need."""
-    whose = {arn: account for account, made in comings.items() for arn in made}
+    whose = _makers(comings)
     wanted = {account: {*targets} & addresses_of(world) for account, world in worlds.items()}
     queue = list(wanted.items())
     while queue:
         account, found = queue.pop()
-        for arn in _named(worlds[account], needed_for(found, worlds[account])) & whose.keys():
+        named = map(_without_path, _named(worlds[account], needed_for(found, worlds[account])))
+        for arn in {*named} & whose.keys():
             other, address = whose[arn], f"role/{arn.rpartition('/')[2]}"
             if address not in wanted[other]:
                 wanted[other].add(address)
@@ -320,19 +332,10 @@ def made_now(plan: Plan, result: ApplyResult, state: State) -> dict[str, str]:
     return {record.arn: ids[record.arn] for record in records if record is not None and record.arn in ids}
 
 
-def with_ids(plan: Plan, made: Mapping[str, str]) -> Plan:
-    """Return a plan that expects of the roles made in other accounts the IDs that they have got."""
-    return replace(plan, changes=tuple(_with_ids(change, made) for change in plan.changes)) if made else plan
-
-
-def _with_ids(change: Change, made: Mapping[str, str]) -> Change:
-    operations = (replace(each, principals=_known(each.principals, made)) for each in change.operations)
-    record = change.record and replace(change.record, principals=_known(change.record.principals, made))
-    return replace(change, operations=tuple(operations), record=record)
-
-
-def _known(principals: Mapping[str, str | None], made: Mapping[str, str]) -> dict[str, str | None]:
-    return {arn: made.get(arn) if known is None else known for arn, known in principals.items()}
+def unmade_now(plan: Plan, result: ApplyResult) -> frozenset[str]:
+    """Return the IDs of the roles that an apply has deleted."""
+    gone = {one.address for one in result.outcomes if one.call is Call.DELETE_ROLE and one.outcome.is_well}
+    return frozenset(change.id for change in plan.changes if change.address in gone and change.id is not None)
 
 
 def waiting_in_vain(plan: Plan, unmade: AbstractSet[str], *, reviewed: bool) -> dict[str, str]:
@@ -358,11 +361,3 @@ def waiting_in_vain(plan: Plan, unmade: AbstractSet[str], *, reviewed: bool) -> 
         if not behind:
             return found
         found |= behind
-
-
-def with_the_new(index: PrincipalIndex, made: Mapping[str, str]) -> PrincipalIndex:
-    """Return an index with the roles that this run has made; whom they have replaced is found in it still."""
-    if not made:
-        return index
-    arn_by_id = {**index.arn_by_id, **{unique: arn for arn, unique in made.items()}}
-    return replace(index, arn_by_id=arn_by_id, id_by_arn={**index.id_by_arn, **made})

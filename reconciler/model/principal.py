@@ -219,7 +219,8 @@ def _parse_federated(value: str) -> Principal:
             return Malformed(value, "not the ARN of an identity provider")
 
 
-def _read_id(value: str, arn_of: Callable[[str], str | None]) -> str:
+def read_id(value: str, arn_of: Callable[[str], str | None]) -> str:
+    """Return a principal with a unique ID, or that of a session, read as the ARN that is known for the ID, if any."""
     found = UNIQUE_ID.fullmatch(value) if value.startswith(("AROA", "AIDA")) else None
     arn = arn_of(found["id"]) if found else None
     if found is None or arn is None:
@@ -294,11 +295,11 @@ class PrincipalIndex:
 
     def resolve(self, value: str) -> str:
         """Return a principal with a living unique ID read as its ARN; all else as it stands."""
-        return _read_id(value, self.arn_by_id.get)
+        return read_id(value, self.arn_by_id.get)
 
     def recall(self, value: str) -> str:
         """Return a principal with any unique ID, living or remembered, read as the ARN that it had."""
-        return _read_id(value, self.arn_ever)
+        return read_id(value, self.arn_ever)
 
     def arn_ever(self, unique_id: str) -> str | None:
         """Return the ARN of a living ID, or the last known one of a dead ID."""

@@ -397,18 +397,21 @@ def test_before_a_role_goes_every_trust_that_will_hold_a_dead_id_is_named(fleet:
     assert orphans == {(OWN, "role/here"), (OTHER, "role/guarded"), (OTHER, "role/relay"), (THIRD, "role/theirs")}
 
 
-def test_whoever_trusts_sessions_of_a_role_that_moves_is_trusted_anew_and_not_bereft(fleet: Fleet) -> None:
-    session = f"arn:aws:sts::{OWN}:assumed-role/runner/nightly"
+@pytest.mark.parametrize(("there", "here"), [(OWN, OTHER), (OTHER, OWN)])
+def test_whoever_trusts_sessions_of_a_role_that_moves_is_trusted_anew_by_the_same_apply(
+    fleet: Fleet, there: str, here: str
+) -> None:
+    session = f"arn:aws:sts::{there}:assumed-role/runner/nightly"
     entry = f"statement: {{Effect: Allow, Principal: {{AWS: '{session}'}}, Action: 'sts:AssumeRole'}}"
-    fleet.declare("runner", OWN)
-    fleet.write("relay.yaml", f"kind: Role\nname: relay\naccount: '{OTHER}'\ntrust: [{{{entry}}}]\n")
+    fleet.declare("runner", there)
+    fleet.write("relay.yaml", f"kind: Role\nname: relay\naccount: '{here}'\ntrust: [{{{entry}}}]\n")
     fleet.settle()
-    fleet.declare("runner", OWN, path="/ci/")
+    fleet.declare("runner", there, path="/ci/")
     run = fleet.plan_run()
-    assert the_change(run, OWN, "role/runner").notices == ()
-    assert planned(run)[OTHER] == {"role/relay": ("update", "re_trusted_after_replace", set(), False)}
-    fleet.apply_run(review=False)
-    fleet.apply_run(review=False)
+    assert the_change(run, there, "role/runner").notices == ()
+    assert planned(run)[here] == {"role/relay": ("update", "re_trusted_after_replace", set(), False)}
+    assert complete(fleet.apply_run(review=False))
+    assert fleet.accounts[there].role_id("runner") in fleet.stored("relay", here)
     fleet.at_rest()
 
 

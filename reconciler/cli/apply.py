@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.choices import choice_options, choices_of, unfit_approvals
 from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
@@ -23,7 +23,7 @@ from reconciler.render.json import apply_to_json, dumps, failure_to_json, fleet_
 from reconciler.render.text import Titled, apply_text
 
 if TYPE_CHECKING:
-    from reconciler.engine import ApplyRun, PlanRun, Settings
+    from reconciler.engine import ApplyRun, Choices, PlanRun, Settings
 
 
 @click.command(
@@ -87,8 +87,9 @@ def command(
     if not (reviewed or auto_approve or terminal.is_interactive):
         raise ReconcilerError(_NOT_APPROVED)
     asks = not (reviewed or auto_approve)
-    stage = _Stage(terminal, Watch(colour=terminal.err.colour), Interrupts(), quiet=form == "json", asks=asks)
-    run = stage.run(settings, choices, plan_file=plan_file, expect=expect, **how)
+    with Watch(colour=terminal.err.colour) as watch:
+        stage = _Stage(terminal, watch, Interrupts(), choices=choices, quiet=form == "json", asks=asks)
+        run = stage.run(settings, plan_file=plan_file, expect=expect, **how)
     if run.declined:
         if form == "json":
             raise ReconcilerError(_DECLINED)
@@ -106,25 +107,23 @@ class _Stage:
     terminal: Terminal
     watch: Watch
     interrupts: Interrupts
+    _: KW_ONLY
+    choices: Choices
     quiet: bool
     asks: bool
 
-    def run(self, settings: Settings, choices: Any, **how: Any) -> ApplyRun:
+    def run(self, settings: Settings, **how: Any) -> ApplyRun:
         from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
-        confirm = self.confirm if self.asks else None
-        try:
-            return engine.apply(
-                settings,
-                choices,
-                confirm=confirm,
-                interrupted=self.interrupts,
-                progress=self.watch,
-                shown=self.shown,
-                **how,
-            )
-        finally:
-            self.watch.stop()
+        return engine.apply(
+            settings,
+            self.choices,
+            confirm=self.confirm if self.asks else None,
+            interrupted=self.interrupts,
+            progress=self.watch,
+            shown=self.shown,
+            **how,
+        )
 
     def shown(self, run: PlanRun) -> None:
         """Show the plan; where nobody is asked, what follows are the writes."""
@@ -132,6 +131,7 @@ class _Stage:
         self.watch.expect(sum(len(change.operations) for plan in run.plans for change in plan.changes))
         text = plans_as_text(run, self.terminal)
         self.terminal.say(text) if self.quiet else self.terminal.show(text)
+        self.terminal.complain(*unfit_approvals(self.choices.approve, run.plans))
         if not self.asks:
             self.interrupts.begin()
 

@@ -1,11 +1,11 @@
-"""The options that plan and apply share: which objects, and which guards are lifted."""
+"""The options that plan and apply share: which objects, which guards are lifted, and what is approved by name."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -13,11 +13,14 @@ from reconciler.cli.completing import approvals
 from reconciler.cli.errors import did_you_mean
 from reconciler.cli.group import Option
 from reconciler.model.change import Approval
+from reconciler.model.diagnostic import Code, Diagnostic, Severity
 
 if TYPE_CHECKING:
     from reconciler.engine import Choices
+    from reconciler.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
+Named: TypeAlias = tuple[Approval, str | None]
 
 _NAMES = ("targets", "destroy", "approve", "allow_self", "allow_mass_delete")
 
@@ -27,9 +30,7 @@ class ApprovalType(click.ParamType):  # type: ignore[type-arg]  # generic only i
 
     name = "approval"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[Approval, str | None]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
         """Return the kind and the address, None for all."""
         kind, colon, address = str(value).partition(":")
         kinds = [known.value for known in Approval]
@@ -69,7 +70,7 @@ _OPTIONS = (
 
 
 def choice_options(function: F) -> F:
-    """Give a command these options, as its argument `chosen`: a function from paths to the engine's `Choices`."""
+    """Give a command these options, as its argument `chosen`: what `choices_of` makes the engine's `Choices` from."""
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
@@ -91,3 +92,18 @@ def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool 
     if chosen["destroy"] and paths:
         raise click.UsageError("--destroy plans the deletion of everything: it takes no PATH.")
     return Choices(paths=tuple(map(Path, paths)), first_use=first_use, kept=kept, **chosen)
+
+
+def unfit_approvals(named: Iterable[Named], plans: Iterable[Plan]) -> Iterator[Diagnostic]:
+    """Yield a warning for each approval whose address has no change that asks for its kind: a slip of the pen."""
+    asked = {(kind, change.address) for plan in plans for change in plan.changes for kind in change.approvals}
+    for kind, address in named:
+        if address is None or (kind, address) in asked:
+            continue
+        question = did_you_mean(address, sorted(other for wanted, other in asked if wanted is kind))
+        yield Diagnostic(
+            Code.RM120,
+            f"--approve {kind}:{address} fits no change of this plan.{question}",
+            severity=Severity.WARNING,
+            help="The plan says of each change which approvals it asks for.",
+        )

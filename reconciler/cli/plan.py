@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.choices import choice_options, choices_of
+from reconciler.cli.choices import choice_options, choices_of, unfit_approvals
 from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
@@ -16,7 +16,7 @@ from reconciler.cli.options import Common, common_options, format_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_json, plans_as_text, say_calls
 from reconciler.cli.terminal import Terminal
-from reconciler.model.diagnostic import ReconcilerError
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.engine import PlanRun
@@ -61,17 +61,15 @@ def command(
     """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
-    watch = Watch(colour=terminal.err.colour)
     choices = choices_of(chosen, paths, kept=out is not None or form == "json")
-    try:
+    with Watch(colour=terminal.err.colour) as watch:
         run = engine.plan(common.settings(), choices, progress=watch)
-    finally:
-        watch.stop()
-    blockers = [found for plan in run.plans for found in plan.blockers]
-    if strict and blockers:
-        raise ReconcilerError(*blockers)
     if form == "text":
         terminal.show(plans_as_text(run, terminal, stages=stages))
+    terminal.complain(*unfit_approvals(choices.approve, run.plans))
+    blockers = [found for plan in run.plans for found in plan.blockers]
+    if strict and blockers:
+        raise ReconcilerError(*(blockers if form == "json" else [_STRICT]))
     if out is not None:
         write_file(Path(out), plans_as_json(run))
     if form == "json":  # after the file, so that a program finds one object also where that cannot be written
@@ -94,3 +92,10 @@ def exit_code(run: PlanRun, *, detailed: bool) -> int:
     if any(one.error for one in run.accounts) or any(plan.blockers for plan in run.plans):
         return ERROR
     return FOUND if detailed and any(plan.changes for plan in run.plans) else FINE
+
+
+_STRICT = Diagnostic(
+    Code.RA411,
+    "There are blockers, and --strict refuses all then.",
+    help="Mend what is blocked, or plan without --strict. No plan file was written.",
+)

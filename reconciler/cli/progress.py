@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from reconciler.render.escape import inert
 
@@ -50,6 +50,14 @@ class Watch:
     def waiting(self, address: str, call: Call, seconds: float, why: str) -> None:
         """Show that an operation is tried again, and why."""
         self._show(f"{address} {call}: again in {seconds:.0f} s, {why}")
+
+    def __enter__(self) -> Self:
+        """Watch over what is done within."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the display away, however it ended."""
+        self.stop()
 
     def stop(self) -> None:
         """Take the display away; what comes next may begin another."""

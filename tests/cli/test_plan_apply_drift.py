@@ -139,7 +139,10 @@ def test_a_strict_plan_is_refused_where_anything_is_blocked(run: Run, folder: Pa
 
     done = run("plan", "--strict", "--out", "plan.json")
 
-    assert (done.code, done.out) == (1, "")
+    assert done.code == 1
+    assert last_line(done.out) == "Plan: 0 to add, 0 to change, 0 to destroy."
+    assert "RP204" in done.out
+    assert "--strict refuses all" in done.err
     assert not (folder / "plan.json").exists()
 
 

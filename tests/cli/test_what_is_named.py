@@ -119,3 +119,26 @@ def test_a_state_that_was_moved_is_told_from_where(run: Run, folder: Path) -> No
     plan = run("plan", "--state", "moved")
 
     assert "The state is now kept in moved; the last apply kept it in state." in told(plan)
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize("command", ["plan", "plan --format json", "apply --auto-approve"])
+def test_an_approval_that_fits_no_change_is_told_with_what_may_have_been_meant(run: Run, command: str) -> None:
+    done = run(*command.split(), "--approve", "broaden:role/deplyoer")
+
+    assert done.code == 0
+    assert "--approve broaden:role/deplyoer fits no change of this plan. Did you mean 'role/deployer'?" in told(done)
+    assert "fits no change" not in done.out
+
+
+@pytest.mark.usefixtures("box")
+def test_an_approval_of_another_kind_than_the_change_asks_for_fits_nothing(run: Run) -> None:
+    assert "--approve adopt:role/deployer fits no change of this plan." in told(
+        run("plan", "--approve", "adopt:role/deployer")
+    )
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize("approval", ["broaden:role/deployer", "adopt"])
+def test_an_approval_that_fits_or_is_for_all_is_not_remarked_upon(run: Run, approval: str) -> None:
+    assert "fits no change" not in told(run("plan", "--approve", approval))

@@ -97,7 +97,7 @@ class Story:
         self._people_come()
         self._first_plan_and_apply()
         self._trust_breaks()
-        self._drift()
+        self._look_what_is_wrong()
         last = self._repair()
         self.terminal.show(_NEXT)
         return FINE if not last.plans[0].changes and not last.plans[0].blockers else ERROR
@@ -112,11 +112,11 @@ class Story:
             "An account has the users alice and bob and the role ci-runner; the manifests declare roles that "
             "trust them. A plan shows what would be made, and changes nothing.",
         )
-        self._plan("reconciler plan")
+        self._plan()
         self._heading("2. Apply it", "On a terminal this asks first. Here somebody has typed yes.")
         self._apply("reconciler apply")
         self._heading("3. Plan again", "Nothing is left to do, and a second apply would make no write.")
-        self._plan("reconciler plan")
+        self._plan()
 
     def _trust_breaks(self) -> None:
         self._heading(
@@ -132,15 +132,12 @@ class Story:
         for statement in account.trust("deployer")["Statement"]:
             self.terminal.show(f"  {json.dumps(statement['Principal'])}\n")
 
-    def _drift(self) -> None:
-        from reconciler import engine  # noqa: PLC0415  the help needs none of it
-
+    def _look_what_is_wrong(self) -> None:
         self._heading(
             "5. What is wrong",
             "IAM has forgotten whose these IDs were. The ledger has not: it has seen them alive.",
         )
-        self._command("reconciler drift")
-        self.terminal.show(drift_as_text(engine.drift(self._settings()), self.terminal))
+        self._drift()
 
     def _repair(self) -> PlanRun:
         self._heading(
@@ -150,25 +147,25 @@ class Story:
         )
         file = self.folder / "manifests" / "on-call.yaml"
         file.write_text(_ON_CALL.replace("  - user: bob\n", ""), encoding="utf-8")
-        self._plan("reconciler plan")
+        self._plan()
         self._heading("7. Left alone, it is held", "An apply that nobody watches does not take this decision.")
         self._apply("reconciler apply --auto-approve", reviewed=False)
         self._heading("8. Reviewed, it is done", "Somebody has looked at the plan, and typed yes.")
         self._apply("reconciler apply")
         self._heading("9. All is well", "No drift, and no changes.")
-        self._drift_again()
-        return self._plan("reconciler plan")
+        self._drift()
+        return self._plan()
 
-    def _drift_again(self) -> None:
+    def _drift(self) -> None:
         from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
         self._command("reconciler drift")
         self.terminal.show(drift_as_text(engine.drift(self._settings()), self.terminal))
 
-    def _plan(self, command_line: str) -> PlanRun:
+    def _plan(self) -> PlanRun:
         from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
-        self._command(command_line)
+        self._command("reconciler plan")
         run = engine.plan(self._settings(), engine.Choices())
         self.terminal.show(plans_as_text(run, self.terminal))
         return run

@@ -54,8 +54,7 @@ def command(
     """Report what is wrong with the live account: whose trust is broken, and what was changed outside."""
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
-    watch = Watch(colour=terminal.err.colour)
-    try:
+    with Watch(colour=terminal.err.colour) as watch:
         run = engine.drift(
             common.settings(),
             unmanaged=unmanaged,
@@ -64,8 +63,6 @@ def command(
             progress=watch,
             ask_cloudtrail=resolve is not None,
         )
-    finally:
-        watch.stop()
     terminal.show(_as_json(run, with_traces=resolve is not None) if form == "json" else drift_as_text(run, terminal))
     reports = [one.report for one in run.accounts if one.report is not None]
     say_calls(terminal, (report.calls for report in reports))

@@ -139,7 +139,6 @@ def load_accounts(box: Sandbox, file: Path) -> list[str]:
     except (OSError, ValueError, RecursionError, AccountFileError) as error:
         message = f"{file} holds no account: {error}"
         raise ReconcilerError(Diagnostic(Code.RM102, message, place=Place(str(file)))) from error
-    return box
 
 
 def _check_place(file: Path) -> None:

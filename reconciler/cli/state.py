@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -17,6 +16,7 @@ from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.principal import Role, UniqueId, UniqueIdSession, User, parse_principal
 from reconciler.render.diagnostics import counted
+from reconciler.render.json import dumps
 from reconciler.render.known import known_json, known_lines
 from reconciler.render.lines import paint
 from reconciler.render.memory import memory_json, memory_lines, object_lines
@@ -40,9 +40,9 @@ def command() -> None:
 @click.pass_obj
 def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
     """List the objects that are owned."""
-    states = list(_states(common))
+    states = _states(common)
     if form == "json":
-        terminal.show(json.dumps([memory_json(state) for state in states], indent=2) + "\n")
+        terminal.show(dumps([memory_json(state) for state in states]))
     else:
         terminal.show(paint((each for state in states for each in memory_lines(state)), terminal.out))
     return 0
@@ -67,15 +67,14 @@ def show(terminal: Terminal, /, *, address: str | None, principal: str | None, f
     if principal is not None:
         _must_be_alone(address)
         return _show_principal(terminal, principal, form, common)
-    states = list(_states(common))
+    states = _states(common)
     if address is None:
-        terminal.show(json.dumps([memory_json(state) for state in states], indent=2) + "\n")
+        terminal.show(dumps([memory_json(state) for state in states]))
         return 0
-    found = [state for state in states if address in state.objects]
-    _must_be_owned(address, found, states)
+    found = _owning(address, states)
     if form == "json":
         owned = [asdict(state.objects[address]) | {"account": state.account, "address": address} for state in found]
-        terminal.show(json.dumps(owned, indent=2) + "\n")
+        terminal.show(dumps(owned))
         return 0
     terminal.show(paint((each for state in found for each in object_lines(state, address)), terminal.out))
     return 0
@@ -93,9 +92,7 @@ def show(terminal: Terminal, /, *, address: str | None, principal: str | None, f
 def forget_(terminal: Terminal, /, *, address: str, common: Common) -> int:
     """Give ADDRESS up: it stays in AWS as it is, and is no longer owned."""
     store = _store(common)
-    found = [state for state in _states(common) if address in state.objects]
-    _must_be_owned(address, found, list(_states(common)))
-    for account in [state.account for state in found]:
+    for account in [state.account for state in _owning(address, _states(common))]:
         with store.lock(account, operation="state forget", clock=utc_now):
             store.write(forget(store.read(account), address))
         terminal.show(f"{address} of account {account} is forgotten.\n")
@@ -115,11 +112,8 @@ def compact_(terminal: Terminal, /, *, lock_timeout: float, common: Common) -> i
     """Drop the dead IDs that no live document shows and nothing owned refers to; looks at the account for it."""
     from reconciler import engine  # noqa: PLC0415  the other commands need none of it
 
-    watch = Watch(colour=terminal.err.colour)
-    try:
+    with Watch(colour=terminal.err.colour) as watch:
         done = engine.compact_ledgers(common.settings(), lock_timeout=lock_timeout, progress=watch)
-    finally:
-        watch.stop()
     for one in done:
         terminal.complain(*one.warnings, *one.error)
         if not one.error:
@@ -142,7 +136,7 @@ def _show_principal(terminal: Terminal, principal: str, form: str, common: Commo
     terminal.complain(*unread)
     found = known_of(principal, states)
     if form == "json":
-        terminal.show(json.dumps(known_json(principal, found), indent=2) + "\n")
+        terminal.show(dumps(known_json(principal, found)))
     else:
         terminal.show(paint(known_lines(found), terminal.out))
     if found:
@@ -174,9 +168,12 @@ def _states(common: Common) -> Sequence[State]:
     return [state for state in map(store.read, found) if state.exists]
 
 
-def _must_be_owned(address: str, found: Sequence[State], states: Sequence[State]) -> None:
+def _owning(address: str, states: Sequence[State]) -> list[State]:
+    """Return the states that own an object; ReconcilerError (RM120) where none does."""
+    found = [state for state in states if address in state.objects]
     if not found:
         owned = [each for state in states for each in state.objects]
         message = f"{address} is not owned.{did_you_mean(address, owned)}"
         help_ = "`reconciler state list` lists what is."
         raise ReconcilerError(Diagnostic(Code.RM120, message, address=address, help=help_))
+    return found

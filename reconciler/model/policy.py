@@ -172,7 +172,7 @@ class PolicyDocument:
         """Yield every value of every `Principal` and `NotPrincipal`, in the order of the document."""
         for number, statement in enumerate(self.raw_statements):
             if isinstance(statement, dict | Mapping):
-                yield from _principals_of(statement, number, f"Statement[{number}]")
+                yield from _principals_of(statement, number)
 
     def without_principals(self, gone: Callable[[PrincipalInPlace], bool]) -> PolicyDocument:
         """Return the document less the principals for which `gone` holds, and less statements that name nobody then."""
@@ -334,15 +334,15 @@ def _same_values(one: object, other: object) -> bool:
     return set(mine) == set(others)
 
 
-def _principals_of(statement: Json, number: int, prefix: str) -> Iterator[PrincipalInPlace]:
+def _principals_of(statement: Json, number: int) -> Iterator[PrincipalInPlace]:
     effect = str(statement.get("Effect", ""))
     for element in _PRINCIPALS:
-        value = statement.get(element)
+        value, location = statement.get(element), f"Statement[{number}].{element}"
         if isinstance(value, str):
-            yield PrincipalInPlace(effect, element, "", value, f"{prefix}.{element}", number)
+            yield PrincipalInPlace(effect, element, "", value, location, number)
         elif isinstance(value, dict | Mapping):
             for key, items in value.items():
-                for where, item in _indexed(items, f"{prefix}.{element}.{key}"):
+                for where, item in _indexed(items, f"{location}.{key}"):
                     yield PrincipalInPlace(effect, element, key, text_of(item), where, number)
 
 
@@ -357,7 +357,7 @@ def _statement_without(statement: Any, number: int, gone: Callable[[PrincipalInP
     """Return the statement less the principals that are gone, or None where nobody is left of somebody."""
     if not isinstance(statement, Mapping) or not isinstance(statement.get("Principal"), Mapping):
         return statement
-    dropped = {(found.key, found.value) for found in _principals_of(statement, number, "") if gone(found)}
+    dropped = {(found.key, found.value) for found in _principals_of(statement, number) if gone(found)}
     if not dropped:
         return statement
     kept = {

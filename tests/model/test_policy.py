@@ -413,3 +413,12 @@ def test_what_differs_is_never_the_same_at_a_glance(one: Any, other: Any) -> Non
     for first, second in [(one, other), (other, one)]:
         assert not PolicyDocument(first).same_meaning(PolicyDocument(second))
         assert PolicyDocument(first).digest() != PolicyDocument(second).digest()
+
+
+def test_whoever_takes_principals_out_is_told_where_each_of_them_stands() -> None:
+    document = PolicyDocument({"Statement": [{"Principal": {"AWS": BOB}}, {"Principal": {"AWS": [ALICE, BOB]}}]})
+    second = {"Statement[1].Principal.AWS[1]"}
+
+    assert document.without_principals(lambda place: place.location in second).source == {
+        "Statement": [{"Principal": {"AWS": BOB}}, {"Principal": {"AWS": [ALICE]}}]
+    }

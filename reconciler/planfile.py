@@ -168,19 +168,15 @@ def fingerprint_of_fleet(plans: Iterable[Plan]) -> str:
 
 
 def _parsed(text: str, name: str) -> JsonObject:
-    why = "it is not JSON"
     try:
         content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-        if isinstance(content, dict) and "format_version" in content:
-            return content
-        why = "it is JSON, but not a plan"
+    except json.JSONDecodeError as error:
+        raise _no_plan(name, f"it is not JSON ({error})") from None
     except (ValueError, RecursionError) as error:
-        why = (
-            f"it is not JSON ({error})"
-            if isinstance(error, json.JSONDecodeError)
-            else f"it is not sound JSON ({error})"
-        )
-    raise _refused(Code.RA406, f"{name} is not a plan file: {why}", "Give a file that `reconciler plan --out` wrote.")
+        raise _no_plan(name, f"it is not sound JSON ({error})") from None
+    if isinstance(content, dict) and "format_version" in content:
+        return content
+    raise _no_plan(name, "it is JSON, but not a plan")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> JsonObject:
@@ -212,13 +208,14 @@ def _read_plan(content: Any, name: str) -> Plan:
             raise _edited(name)
         _require_said(plan_to_json(plan) | {"tool_version": content.get("tool_version")}, content, "")
     except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise _refused(
-            Code.RA406,
-            f"{name} is not a plan file: {why}",
-            "Give a file that `reconciler plan --out` wrote.",
-        ) from error
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise _no_plan(name, why) from error
     return plan
+
+
+def _no_plan(name: str, why: str) -> ReconcilerError:
+    message = f"{name} is not a plan file: {why}"
+    return _refused(Code.RA406, message, "Give a file that `reconciler plan --out` wrote.")
 
 
 def _edited(name: str) -> ReconcilerError:
@@ -288,13 +285,19 @@ class _Content:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Role:
-    """A role as `before` and `after` show it."""
+class _Object:
+    """What `before` and `after` show of every object."""
 
     name: str
     path: str
     arn: str
     description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Role(_Object):
+    """A role as `before` and `after` show it."""
+
     max_session_duration: int
     permissions_boundary: str | None
     tags: dict[str, str]
@@ -304,20 +307,16 @@ class _Role:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ManagedPolicy:
+class _ManagedPolicy(_Object):
     """A managed policy as `before` and `after` show it."""
 
-    name: str
-    path: str
-    arn: str
-    description: str
     tags: dict[str, str] | None
     policy: _Document
 
 
 def _check_objects(change: Change, where: str) -> None:
     """Raise ValueError where `before` or `after` is no object of the change's kind, or is missing."""
-    kind: type = _ManagedPolicy if change.address.startswith("managed_policy/") else _Role
+    kind: type[_Object] = _ManagedPolicy if change.address.startswith("managed_policy/") else _Role
     if change.before is not None or change.action not in {Action.CREATE, Action.FORGET}:
         _checked(kind, change.before, f"{where}/before")
     if change.after is not None or change.action not in {Action.DELETE, Action.FORGET}:

@@ -2,8 +2,8 @@
 
 Each function here is one command without its words: it loads the manifests, connects, reads each account, and hands
 what it found to the rooms that decide. All accounts are read first; then they are planned and worked one after another,
-in the order that their trust asks for (`fleet`). Bad manifests end everything before
-anything is read; an account that cannot be worked is reported beside the others, which go on.
+in the order that their trust asks for (`fleet`). Bad manifests end everything before anything is read; an account that
+cannot be worked is reported beside the others, which go on.
 """
 
 from __future__ import annotations

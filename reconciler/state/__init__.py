@@ -7,7 +7,8 @@ whose unique ID it was that a dead principal shows, and what a killed run was in
 - `memory` holds the pure functions from one memory to the next: what was seen, made, begun, finished.
 - `document` turns a memory into the text of a state file and back, and refuses whatever is not one.
 - `store` says what a place for states has to offer; `local` is the one on this machine's disk, `lock` its
-  lock, `disk` the few things it asks of a file system.
+  lock, `disk` the few things it asks of a file system, `writing` what makes writing again and again cheap.
+- `history` asks all states of a store together whose an ID was.
 
 `plan` reads a memory and never writes one; `apply` and `drift` take the lock, read, and write as they go::
 

@@ -45,6 +45,8 @@ def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
         terminal.show(dumps([memory_json(state) for state in states]))
     else:
         terminal.show(paint((each for state in states for each in memory_lines(state)), terminal.out))
+        if not states:
+            terminal.say("Nothing is remembered yet: there is no state.\n")
     return 0
 
 

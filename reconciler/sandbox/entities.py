@@ -1,9 +1,8 @@
 """What an account holds. Every entity is frozen: a change is a new value in the account's table.
 
 So a log of what was put and taken away gives the state of an account at any moment, for next to
-nothing. A trust policy is
-kept as IAM keeps it: users and roles in `Principal` are unique IDs (`AIDA...`, `AROA...`), and
-only reading turns them back into ARNs.
+nothing. A trust policy is kept as IAM keeps it: users and roles in `Principal` are unique IDs
+(`AIDA...`, `AROA...`), and only reading turns them back into ARNs.
 """
 
 from __future__ import annotations

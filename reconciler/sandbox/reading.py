@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 from urllib.parse import unquote
 
 from reconciler.sandbox.entities import (
@@ -95,26 +95,35 @@ def _placed(raw: Raw, name: str, account_id: str) -> Iterator[tuple[str, Raw]]:
         yield place, item
 
 
+class _Holder(TypedDict):
+    """What users, groups and roles have in common."""
+
+    name: str
+    path: str
+    created: datetime
+    inline: dict[str, str]
+    attached: tuple[str, ...]
+
+
+def _holder(raw: Raw, noun: str) -> _Holder:
+    return {
+        "name": _named(raw, f"{noun}Name"),
+        "path": _path(raw),
+        "created": _moment(raw),
+        "inline": _inline(items(raw, f"{noun}PolicyList")),
+        "attached": _attached(raw),
+    }
+
+
 def _group(raw: Raw) -> Group:
-    return Group(
-        group_id=_unique_id(raw, "GroupId", "AGPA"),
-        name=_named(raw, "GroupName"),
-        path=_path(raw),
-        created=_moment(raw),
-        inline=_inline(items(raw, "GroupPolicyList")),
-        attached=_attached(raw),
-    )
+    return Group(group_id=_unique_id(raw, "GroupId", "AGPA"), **_holder(raw, "Group"))
 
 
 def _user(raw: Raw, groups: Mapping[str, str]) -> User:
     return User(
         user_id=_unique_id(raw, "UserId", "AIDA"),
-        name=_named(raw, "UserName"),
-        path=_path(raw),
-        created=_moment(raw),
+        **_holder(raw, "User"),
         groups=tuple(_group_id(name, groups) for name in raw.get("GroupList") or ()),
-        inline=_inline(items(raw, "UserPolicyList")),
-        attached=_attached(raw),
         boundary=_boundary(raw),
         tags=_tags(raw),
     )
@@ -123,17 +132,13 @@ def _user(raw: Raw, groups: Mapping[str, str]) -> User:
 def _role(raw: Raw) -> Role:
     return Role(
         role_id=_unique_id(raw, "RoleId", "AROA"),
-        name=_named(raw, "RoleName"),
-        path=_path(raw),
-        created=_moment(raw),
+        **_holder(raw, "Role"),
         trust=_document(raw["AssumeRolePolicyDocument"]),
         description=_maybe(raw, "Description"),
         max_session_duration=int(raw.get("MaxSessionDuration", 3600)),
         max_signin_session_duration=raw.get("MaxSigninSessionDuration"),
         boundary=_boundary(raw),
         tags=_tags(raw),
-        inline=_inline(items(raw, "RolePolicyList")),
-        attached=_attached(raw),
         last_used=_last_used(raw),
     )
 

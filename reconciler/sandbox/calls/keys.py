@@ -9,32 +9,23 @@ from typing import Any, Final
 from reconciler.sandbox.callers import Credentials, UserCaller
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.sts import issue
+from reconciler.sandbox.calls.users import user_meant
 from reconciler.sandbox.entities import User
 from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.paging import page
 from reconciler.sandbox.world import Call
 
 
-def _user(call: Call) -> User:
-    if "UserName" in call.params:
-        return call.tables.users.get(call.text("UserName"))
-    caller = call.caller
-    found = call.tables.users.by_key(caller.user_id) if isinstance(caller, UserCaller) else None
-    if found is None:
-        raise IamError("ValidationError", "Must specify userName when calling with non-User credentials")
-    return found
-
-
 def _key(call: Call) -> Credentials:
     wanted = call.text("AccessKeyId")
-    for known in call.world.keys_of(_user(call)):
+    for known in call.world.keys_of(user_meant(call)):
         if known.access_key_id == wanted:
             return known
     raise IamError("NoSuchEntity", f"The Access Key with id {wanted} cannot be found.")
 
 
 def _create_access_key(call: Call) -> Result:
-    user = _user(call)
+    user = user_meant(call)
     call.quotas.check_count("AccessKeysPerUserQuota", held=len(call.world.keys_of(user)))
     caller = UserCaller(account_id=call.account.account_id, user_id=user.user_id)
     made = replace(issue(call.world, caller), made=call.now)
@@ -52,7 +43,7 @@ def _view(key: Credentials, user: User) -> dict[str, Any]:
 
 
 def _list_access_keys(call: Call) -> Result:
-    user = _user(call)
+    user = user_meant(call)
     shown, more = page(call, call.world.keys_of(user), key=lambda key: key.access_key_id)
     return {"AccessKeyMetadata": [_view(key, user) for key in shown], **more}
 

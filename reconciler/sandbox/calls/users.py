@@ -25,6 +25,17 @@ def user_named(call: Call) -> User:
     return call.tables.users.get(call.text("UserName"))
 
 
+def user_meant(call: Call) -> User:
+    """The user that the call names; where it names none, the one that makes it."""
+    if "UserName" in call.params:
+        return user_named(call)
+    caller = call.caller
+    found = call.tables.users.by_key(caller.user_id) if isinstance(caller, UserCaller) else None
+    if found is None:
+        raise IamError("ValidationError", "Must specify userName when calling with non-User credentials")
+    return found
+
+
 def group_named(call: Call) -> Group:
     """The group that the call names."""
     return call.tables.groups.get(call.text("GroupName"))
@@ -54,13 +65,7 @@ def _create_user(call: Call) -> Result:
 
 
 def _get_user(call: Call) -> Result:
-    if "UserName" in call.params:
-        return {"User": views.user_got(user_named(call), call.account)}
-    if isinstance(call.caller, UserCaller):
-        caller = call.tables.users.by_key(call.caller.user_id)
-        if caller is not None:
-            return {"User": views.user_got(caller, call.account)}
-    raise IamError("ValidationError", "Must specify userName when calling with non-User credentials")
+    return {"User": views.user_got(user_meant(call), call.account)}
 
 
 def _list_users(call: Call) -> Result:

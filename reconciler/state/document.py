@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NoReturn, TypeAlias, TypeVar
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from reconciler.model.diagnostic import Code
 from reconciler.model.principal import Remembered
@@ -70,31 +70,21 @@ def header_of(state: State) -> dict[str, object]:
     }
 
 
-def read_entry(section: str, text: str) -> None:
+def read_entry(section: Section[Entry], text: str) -> None:
     """Read an entry, as `"KEY":{...}`, as it will be read from the file; raises NotAState if it would be refused."""
     try:
-        fields = Fields(_parse(f'{{"{section}":{{{text}}}}}'.encode()))
-        match section:
-            case "objects":
-                fields.entries(section, _owned)
-            case "ledger":
-                fields.entries(section, _remembered)
-            case _:
-                fields.entries(section, _intent)
+        Fields(_parse(f'{{"{section.name}":{{{text}}}}}'.encode())).entries(section.name, section.read)
     except RecursionError:
         raise NotAState(Code.RS502, "is nested deeper than any state is") from None
 
 
 def _content(state: State) -> dict[str, object]:
     return header_of(state) | {
-        "objects": {address: owned_fields(owned) for address, owned in state.objects.items()},
-        "ledger": {id_: ledger_fields(entry) for id_, entry in state.ledger.items()},
-        "intents": {address: intent_fields(intent) for address, intent in state.intents.items()},
+        section.name: {key: section.fields(entry) for key, entry in section.of(state).items()} for section in SECTIONS
     }
 
 
-def owned_fields(owned: Owned) -> dict[str, object]:
-    """Return an owned object as it stands in the file."""
+def _owned_fields(owned: Owned) -> dict[str, object]:
     return _said(
         {
             "id": owned.id,
@@ -111,8 +101,7 @@ def owned_fields(owned: Owned) -> dict[str, object]:
     )
 
 
-def ledger_fields(entry: Remembered) -> dict[str, object]:
-    """Return an entry of the ledger as it stands in the file."""
+def _remembered_fields(entry: Remembered) -> dict[str, object]:
     return _said(
         {
             "arn": entry.arn,
@@ -124,8 +113,7 @@ def ledger_fields(entry: Remembered) -> dict[str, object]:
     )
 
 
-def intent_fields(intent: Intent) -> dict[str, object]:
-    """Return an intent as it stands in the file."""
+def _intent_fields(intent: Intent) -> dict[str, object]:
     return _said(
         {
             "action": intent.action,
@@ -209,9 +197,9 @@ def _state(document: dict[str, Json], *, account: str) -> State:
         lineage=fields.text("lineage"),
         serial=fields.number("serial"),
         seen_at=fields.text_or_none("seen_at"),
-        objects=fields.entries("objects", _owned),
-        ledger=fields.entries("ledger", _remembered),
-        intents=fields.entries("intents", _intent),
+        objects=fields.entries(OBJECTS.name, OBJECTS.read),
+        ledger=fields.entries(LEDGER.name, LEDGER.read),
+        intents=fields.entries(INTENTS.name, INTENTS.read),
         settings=fields.mapping("settings"),
         version=digest,
     )
@@ -261,6 +249,22 @@ def _intent(address: str, fields: Fields) -> Intent:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Section(Generic[Entry]):
+    """One kind of entries: where a state has them, by key, and how each becomes fields of the file, and back."""
+
+    name: str
+    of: Callable[[State], Mapping[str, Entry]]
+    fields: Callable[[Entry], dict[str, object]]
+    read: Callable[[str, Fields], Entry]
+
+
+OBJECTS = Section("objects", lambda state: state.objects, _owned_fields, _owned)
+LEDGER = Section("ledger", lambda state: state.ledger, _remembered_fields, _remembered)
+INTENTS = Section("intents", lambda state: state.intents, _intent_fields, _intent)
+SECTIONS: tuple[Section[Any], ...] = (OBJECTS, LEDGER, INTENTS)
+
+
 @dataclass(slots=True)
 class Fields:
     """The fields of one JSON object, each taken once and by type; `where` is the pointer to the object."""
@@ -274,13 +278,12 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Take a text."""
-        value = self.left.pop(name, None)
-        return value if isinstance(value, str) else self._wrong(name, value, "a text")
+        return self._text_at(name, self.left.pop(name, None))
 
     def text_or_none(self, name: str) -> str | None:
         """Take a text that may be missing."""
         value = self.left.pop(name, None)
-        return value if value is None or isinstance(value, str) else self._wrong(name, value, "a text")
+        return None if value is None else self._text_at(name, value)
 
     def number(self, name: str) -> int:
         """Take a whole number, 0 or more."""
@@ -303,10 +306,7 @@ class Fields:
 
     def texts(self, name: str) -> dict[str, str]:
         """Take an object whose values are texts."""
-        found: dict[str, str] = {}
-        for key, value in self.mapping(name).items():
-            found[key] = value if isinstance(value, str) else self._wrong(f"{name}/{key}", value, "a text")
-        return found
+        return {key: self._text_at(f"{name}/{key}", value) for key, value in self.mapping(name).items()}
 
     def list_of_text(self, name: str) -> tuple[str, ...]:
         """Take a list of texts; missing is empty."""
@@ -314,10 +314,12 @@ class Fields:
 
     def forms(self, name: str) -> dict[str, tuple[str | None, ...]]:
         """Take an object whose values are lists of texts or null."""
-        found = {path: self._list_at(f"{name}/{path}", value) for path, value in self.mapping(name).items()}
         return {
-            path: tuple(None if item is None else self._text_at(f"{name}/{path}", item) for item in items)
-            for path, items in found.items()
+            path: tuple(
+                None if item is None else self._text_at(f"{name}/{path}", item)
+                for item in self._list_at(f"{name}/{path}", value)
+            )
+            for path, value in self.mapping(name).items()
         }
 
     def entries(self, name: str, read: Callable[[str, Fields], Entry]) -> dict[str, Entry]:

@@ -9,19 +9,18 @@ would refuse.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from reconciler.state.document import (
+    SECTIONS,
+    Section,
     compact,
     decode,
     digest_of_text,
     encode,
     header_of,
-    intent_fields,
-    ledger_fields,
-    owned_fields,
     read_entry,
 )
 from reconciler.state.values import State
@@ -79,11 +78,7 @@ class Writing:
 
     def _pages(self, state: State) -> _Pages:
         header = header_of(state)
-        sections = {
-            "objects": self._section("objects", state.objects, owned_fields),
-            "ledger": self._section("ledger", state.ledger, ledger_fields),
-            "intents": self._section("intents", state.intents, intent_fields),
-        }
+        sections = {section.name: self._section(section, section.of(state)) for section in SECTIONS}
         lines = {name: [words.compact for words in found] for name, found in sections.items()}
         paragraphs = {name: [words.readable for words in found] for name, found in sections.items()}
         return _Pages(
@@ -93,22 +88,21 @@ class Writing:
             | {name: _object_of(found) for name, found in paragraphs.items()},
         )
 
-    def _section(
-        self, name: str, entries: Mapping[str, Entry], fields: Callable[[Entry], Mapping[str, object]]
-    ) -> list[_Words]:
+    def _section(self, section: Section[Entry], entries: Mapping[str, Entry]) -> list[_Words]:
         """Return the words of a section's entries, in order, and remember them in place of the last ones."""
-        before = self._known.get(name, {})
+        before = self._known.get(section.name, {})
         found = {}
         for key in sorted(entries):
             words = before.get(key)
             if words is None or words.entry is not entries[key]:
-                words = _in_words(name, key, entries[key], fields(entries[key]))
+                words = _in_words(section, key, entries[key])
             found[key] = words
-        self._known[name] = found
+        self._known[section.name] = found
         return list(found.values())
 
 
-def _in_words(section: str, key: str, entry: object, fields: Mapping[str, object]) -> _Words:
+def _in_words(section: Section[Entry], key: str, entry: Entry) -> _Words:
+    fields = section.fields(entry)
     line = f"{compact(key)}:{compact(fields)}"
     digest_of_text(line)
     read_entry(section, line)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.state import Owned, State
 from reconciler.state import writing as subject
-from reconciler.state.document import NotAState, digest_of, encode
+from reconciler.state.document import NotAState, Section, digest_of, encode
 from reconciler.state.writing import Writing
 from tests.state.samples import a_memory, memories
 
@@ -50,9 +50,9 @@ def test_of_a_thousand_entries_only_the_one_that_changed_is_put_into_words(monke
     put: list[str] = []
     in_words = subject._in_words
 
-    def told(section: str, key: str, entry: object, fields: Mapping[str, object]) -> subject._Words:
+    def told(section: Section[Any], key: str, entry: object) -> subject._Words:
         put.append(key)
-        return in_words(section, key, entry, fields)
+        return in_words(section, key, entry)
 
     monkeypatch.setattr(subject, "_in_words", told)
     writing = Writing()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.scenarios.house")
+pytest.register_assert_rewrite("tests.scenarios.house", "tests.plan.drafts")
 
 from tests.scenarios.house import House  # noqa: E402  rewritten first, so that its assertions explain themselves
 

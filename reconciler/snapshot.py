@@ -19,7 +19,6 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from reconciler.iam import (
     AwsError,
-    Caller,
     Detail,
     Documents,
     Iam,
@@ -103,8 +102,8 @@ class Snapshot:
     """One account as read, with the time (RFC 3339, UTC) and the calls it took.
 
     `roles`, `users`, `groups` are by name, `policies` the customer managed ones by ARN, or None where no managed policy
-    mattered and none was read. `known_policies` are the AWS managed policy ARNs that were looked up, with whether each
-    exists. `remarks` are what reading came across: documents not understood, entries that contradict each other.
+    mattered and none was read. `known_policies` are the AWS managed policy ARNs that were looked up since, with whether
+    each exists. `remarks` are what reading came across: documents not understood, entries that contradict each other.
     """
 
     account: str
@@ -131,39 +130,35 @@ class OnPage(Protocol):
 def read_snapshot(
     iam: Iam,
     *,
-    caller: Caller,
     with_policies: bool,
     clock: Callable[[], datetime],
     policy_tags_of: Iterable[str] = (),
-    aws_policies: Iterable[str] = (),
     on_page: OnPage | None = None,
 ) -> Snapshot:
     """Return the account as it is now; raises AwsError where anything could not be read whole.
 
     `with_policies` reads customer managed policies and groups too. `policy_tags_of` are the ARNs of those whose tags
-    matter, one ListPolicyTags each; `aws_policies` those of AWS whose existence matters, one GetPolicy each.
+    matter, one ListPolicyTags each.
     """
     taken_at = instant(clock())
     with _collector.held(), ThreadPoolExecutor(max_workers=THREADS) as pool:
         kinds = KINDS_WITH_POLICIES if with_policies else KINDS
         listed = pool.submit(_gather, iam.role_pages(), "ListRoles", on_page)
         summary = pool.submit(_quotas, iam)
-        known = {arn: pool.submit(_exists, iam, arn) for arn in sorted(set(aws_policies))}
         details = _gather(iam.authorization_pages(kinds), "GetAccountAuthorizationDetails", on_page)
         reading = _Reading(iam, details, listed.result(), pool)
         roles = reading.settled_roles()
         policies = reading.policies(sorted(set(policy_tags_of))) if with_policies else None
         quotas, unread = summary.result()
         return Snapshot(
-            account=caller.account,
-            partition=caller.partition,
-            caller_arn=caller.arn,
+            account=iam.account,
+            partition=iam.partition,
+            caller_arn=iam.caller.arn,
             taken_at=str(taken_at),
             roles=roles,
             users=reading.users,
             groups=reading.groups,
             policies=policies,
-            known_policies={arn: exists.result() for arn, exists in known.items()},
             quotas=quotas,
             calls=iam.calls,
             remarks=(*unread, *_remarks(roles, policies or {})),
@@ -384,10 +379,6 @@ class _Reading:
                 if boundary := boundary_of(detail):
                     bounded[boundary].add(address)
         return attached, bounded
-
-
-def _exists(iam: Iam, arn: str) -> bool:
-    return or_none(lambda: iam.get_policy(arn)) is not None
 
 
 def _quotas(iam: Iam) -> tuple[Quotas, tuple[Diagnostic, ...]]:

@@ -78,20 +78,20 @@ def _with_uses(policy: ManagedPolicy, roles: Iterable[Role]) -> ManagedPolicy:
 
 
 def with_aws_policies(snapshot: Snapshot, desired: Desired, iam: Iam) -> Snapshot:
-    """Return the snapshot with the existence of AWS's own policies that are about to be attached for the first time."""
-    attached = {arn for role in snapshot.roles.values() for arn in role.managed_policies}
-    wanted = set()
-    for declaration in desired.objects.values():
-        role = declaration.value
-        if isinstance(role, Role):
-            wanted |= {
-                arn
-                for arn in {*role.managed_policies, role.permissions_boundary or ""} - attached
-                if (parsed := parse_arn(arn)) is not None and parsed.account == "aws"
-            }
-    wanted -= snapshot.known_policies.keys()
-    bounded = {role.permissions_boundary for role in snapshot.roles.values()}
-    found = {arn: or_none(partial(iam.get_policy, arn)) is not None for arn in sorted(wanted - bounded)}
-    if not found:
-        return snapshot
-    return replace(snapshot, known_policies={**snapshot.known_policies, **found})
+    """Return the snapshot with the existence of AWS's own policies that are about to be used for the first time."""
+    used = {arn for role in snapshot.roles.values() for arn in _policies_of(role)}
+    roles = (found.value for found in desired.objects.values() if isinstance(found.value, Role))
+    wanted = {
+        arn
+        for role in roles
+        for arn in _policies_of(role) - used
+        if (parsed := parse_arn(arn)) is not None and parsed.account == "aws"
+    }
+    known = {arn: or_none(partial(iam.get_policy, arn)) is not None for arn in sorted(wanted)}
+    return replace(snapshot, known_policies=known) if known else snapshot
+
+
+def _policies_of(role: Role) -> frozenset[str]:
+    """Return the ARNs of the managed policies that a role has, its boundary among them."""
+    boundary = role.permissions_boundary
+    return role.managed_policies if boundary is None else role.managed_policies | {boundary}

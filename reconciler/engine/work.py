@@ -13,7 +13,7 @@ from reconciler.engine.accounts import Account, chosen, planned, reachable
 from reconciler.engine.live import names, policies_matter, with_what_is_missing
 from reconciler.engine.refusals import another_state, raise_errors
 from reconciler.engine.settings import Choices, Progress, Settings, store_of, within
-from reconciler.iam import Aws, Caller, Iam
+from reconciler.iam import Aws, Iam
 from reconciler.manifest import Manifests, account_diagnostics, declare, load_manifests, validate_offline
 from reconciler.model.arn import iam_arn
 from reconciler.model.declared import Desired
@@ -33,7 +33,6 @@ class Reading:
 
     account: Account
     iam: Iam
-    caller: Caller
     snapshot: Snapshot
     state: State
     observed: State
@@ -198,7 +197,6 @@ class Work:
             external_id=config.external_id if config else None,
             read_only=self._read_only,
         )
-        caller = iam.caller
         state = self.store.read(account.id)
         planned = (self.saved or {}).get(account.id)
         if planned is not None and planned.lineage not in {"", state.lineage}:
@@ -210,11 +208,10 @@ class Work:
         ]
         snapshot = read_snapshot(
             iam,
-            caller=caller,
             with_policies=policies_matter(documents, state, self.saved),
             clock=self.settings.clock,
             policy_tags_of=[
-                iam_arn(partition=caller.partition, account=account.id, kind="policy", path=one.path, name=one.name)
+                iam_arn(partition=iam.partition, account=account.id, kind="policy", path=one.path, name=one.name)
                 for one in documents
                 if one.kind == "ManagedPolicy" and (one.tags or _had_tags(state, one.address))
             ],
@@ -223,7 +220,7 @@ class Work:
         snapshot = with_what_is_missing(snapshot, state, iam)
         living = index_of([snapshot], {}).arn_by_id
         observed = observe(state, living, at=snapshot.taken_at, accounts=frozenset({account.id}))
-        return Reading(account=account, iam=iam, caller=caller, snapshot=snapshot, state=state, observed=observed)
+        return Reading(account=account, iam=iam, snapshot=snapshot, state=state, observed=observed)
 
     def index(self, readings: Mapping[str, Reading]) -> PrincipalIndex:
         """Return who lives in any of the accounts, and who is remembered, of accounts that are not read too."""

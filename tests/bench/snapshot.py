@@ -16,7 +16,7 @@ def main() -> None:
     """Read the account, and say how many roles it has."""
     aws = Aws.connect(endpoint_url=sys.argv[1])
     iam = aws.account(aws.caller().account, read_only=True)
-    taken = read_snapshot(iam, caller=iam.caller, with_policies=False, clock=lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    taken = read_snapshot(iam, with_policies=False, clock=lambda: datetime(2026, 11, 24, tzinfo=UTC))
     print(f"{len(taken.roles)} roles")  # noqa: T201  the result
 
 

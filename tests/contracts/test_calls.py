@@ -25,7 +25,7 @@ def test_a_snapshot_of_three_thousand_roles_costs_pages_and_few_calls_more(page_
     box.account(ACCOUNT).seed_roles(ROLES)
     box.reset_calls()
     iam = Aws.connect(session=box.session(ACCOUNT)).account(ACCOUNT, read_only=True)
-    taken = read_snapshot(iam, caller=iam.caller, with_policies=False, clock=lambda: NOW)
+    taken = read_snapshot(iam, with_policies=False, clock=lambda: NOW)
     assert len(taken.roles) == ROLES
     pages = ceil(ROLES / (page_size or 1_000))
     assert box.calls["ListRoles"] == pages

@@ -34,7 +34,7 @@ READ_ANY: dict[str, Any] = {
 
 
 def snapshot(iam: Iam, *, with_policies: bool = True, **more: Any) -> Snapshot:
-    return read_snapshot(iam, caller=iam.caller, with_policies=with_policies, clock=lambda: NOW, **more)
+    return read_snapshot(iam, with_policies=with_policies, clock=lambda: NOW, **more)
 
 
 def trusting(*arns: str) -> dict[str, Any]:
@@ -124,11 +124,6 @@ def test_the_tags_of_a_policy_are_read_where_they_matter(account: Account, iam: 
     taken = snapshot(iam, policy_tags_of=[arn, f"arn:aws:iam::{ACCOUNT}:policy/NotThere"])
     assert (taken.policies or {})[arn].tags == {"team": "storage"}
     assert taken.calls["ListPolicyTags"] == 1
-
-
-def test_a_policy_of_aws_is_looked_up_where_it_matters(iam: Iam) -> None:
-    there, missing = "arn:aws:iam::aws:policy/ReadOnlyAccess", "arn:aws:iam::aws:policy/ReadOnlyAcces"
-    assert snapshot(iam, aws_policies=[there, missing, there]).known_policies == {there: True, missing: False}
 
 
 def test_quotas_are_the_accounts_own(account: Account, iam: Iam) -> None:

@@ -125,7 +125,7 @@ def read(iam: Elsewhere) -> Snapshot:
     with iam:
         aws = Aws.connect(endpoint_url=iam.url, session=session()).account(ACCOUNT, read_only=True)
         arns = list(iam.policies)
-        read = read_snapshot(aws, caller=aws.caller, with_policies=True, policy_tags_of=arns, clock=lambda: NOON)
+        read = read_snapshot(aws, with_policies=True, policy_tags_of=arns, clock=lambda: NOON)
         for name, role in read.roles.items():
             assert repr(read_role(aws, name)) == repr(role)
         for policy in read.policies.values() if read.policies else ():

@@ -20,12 +20,13 @@ from urllib.parse import parse_qsl, urlsplit
 from reconciler.sandbox import authority, calls, cloudtrail, files, gate, s3, s3_access, wire
 from reconciler.sandbox.access import Access, Demand
 from reconciler.sandbox.account import Account
-from reconciler.sandbox.books import Books, JournalEntry, is_mutating
+from reconciler.sandbox.books import Books, JournalEntry
 from reconciler.sandbox.callers import AwsItself, Credentials, SessionCaller
 from reconciler.sandbox.calls import sts
 from reconciler.sandbox.clock import Clock
 from reconciler.sandbox.cloudtrail import Trail
 from reconciler.sandbox.errors import IamError
+from reconciler.sandbox.events import HOME
 from reconciler.sandbox.faults import Blow, Faults
 from reconciler.sandbox.http import Reply, Request
 from reconciler.sandbox.identity import Identity, identity
@@ -38,8 +39,6 @@ from reconciler.sandbox.world import DEFAULT_ACCOUNT, Call, Switches, World
 if TYPE_CHECKING:
     import boto3
     from botocore.model import OperationModel
-
-__all__ = ["Sandbox", "is_mutating"]
 
 _BODY_LIMIT: Final = 1_000_000
 _HALF_A_DAY: Final = 43_200
@@ -137,7 +136,7 @@ class Sandbox:
         the caller has given a second factor. Clients made from the session with other keys are answered too.
         """
         credentials = self.credentials(account_id, caller, mfa=mfa)
-        region = cloudtrail.HOME.get(self.world.account(account_id).partition, "us-east-1")
+        region = HOME.get(self.world.account(account_id).partition, "us-east-1")
         return make_session(self, credentials, region=region)
 
     def credentials(
@@ -235,7 +234,7 @@ class Sandbox:
         return s3.finished(reply, call, date=self._date())
 
     def _access(self, credentials: Credentials, request: Request) -> Access:
-        region = request.scope[1] if request.scope else cloudtrail.HOME["aws"]
+        region = request.scope[1] if request.scope else HOME["aws"]
         return Access(world=self.world, credentials=credentials, region=region)
 
     def _answer_cloudtrail(self, request: Request) -> Reply:

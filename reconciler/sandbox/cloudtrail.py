@@ -27,8 +27,6 @@ from reconciler.sandbox.errors import IamError
 from reconciler.sandbox.events import HOME, Event
 from reconciler.sandbox.http import Reply, Request
 
-__all__ = ["ACTION", "HOME", "PACE", "Event", "Lookup", "Trail", "refusal", "reply"]
-
 ACTION: Final = "LookupEvents"
 """The only call that is answered."""
 

@@ -16,7 +16,7 @@ import pytest
 
 from reconciler.apply import Outcome
 from reconciler.model.change import Call
-from reconciler.sandbox.box import is_mutating
+from reconciler.sandbox.books import is_mutating
 from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
 from tests.apply.house import House, Killed, told

@@ -13,9 +13,9 @@ from reconciler.sandbox.callers import Caller, Credentials, Root, SessionCaller,
 from reconciler.sandbox.calls.federated import FederatedRoot, FederatedUser, RootSession, Temporary, UserSession
 from reconciler.sandbox.calls.handler import Handler, Result
 from reconciler.sandbox.calls.policies import lookup
-from reconciler.sandbox.cloudtrail import HOME
 from reconciler.sandbox.entities import Role
 from reconciler.sandbox.errors import IamError, invalid_arn
+from reconciler.sandbox.events import HOME
 from reconciler.sandbox.world import AccountState, Call, World
 
 _ROLE_ARN: Final = re.compile(r"arn:(aws(?:-[a-z]+)*):iam::(\d{12}):role/(.+)")

@@ -258,9 +258,8 @@ class Iam:
         sent = {key: compact(value) if isinstance(value, Mapping) else value for key, value in params.items()}
         asked = self._asked(call.value, writes=True, address=address)
         answer = ask(lambda: _send(writer, call, sent), asked, self._tally)
-        metadata = answer.get("ResponseMetadata", {})
         result = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-        return Reply(metadata.get("RequestId"), result)
+        return Reply(_request_id(answer), result)
 
     def _asked(self, call: str, *, writes: bool = False, address: str | None = None) -> Asked:
         return Asked(call=call, writes=writes, account=self.account, partition=self.partition, address=address)

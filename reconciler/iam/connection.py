@@ -59,12 +59,7 @@ class Aws:
         self._caller: Caller | None = None
         self._ways: dict[str, _Way] = {}
         self._closing = ExitStack()
-        self._sts: STSClient = _configured(
-            lambda: session.client(
-                "sts", region_name=region, endpoint_url=endpoint_url, config=_config(attempts=STS_ATTEMPTS)
-            )
-        )
-        self._closing.callback(self._sts.close)
+        self._sts: STSClient = self._client("sts", attempts=STS_ATTEMPTS)
         self._sts.meta.events.register("before-parse.sts", partial(heed_status, writes=False))
         _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
@@ -124,13 +119,13 @@ class Aws:
         if caller.account != account_id:
             raise _another_account(account_id, caller, role_arn)
         self._ways[account_id] = _Way(caller, assumed, tally)
-        reader = self._client(attempts=self._read_attempts, assumed=assumed)
+        reader: IAMClient = self._client("iam", attempts=self._read_attempts, assumed=assumed)
         reader.meta.events.register("before-call.iam", refuse_writes)
         reader.meta.events.register("before-parse.iam", partial(heed_status, writes=False))
         reader.meta.events.unregister("after-call.iam", json_decode_policies)  # `unpack` reads more spellings
         for call in LISTS:
             reader.meta.events.register(f"before-parse.iam.{call}", read_here)
-        writer = None if read_only else self._client(attempts=1, assumed=assumed)
+        writer: IAMClient | None = None if read_only else self._client("iam", attempts=1, assumed=assumed)
         if writer is not None:
             writer.meta.events.register("before-parse.iam", partial(heed_status, writes=True))
         return Iam(caller=caller, reader=reader, writer=writer, tally=tally)
@@ -141,34 +136,32 @@ class Aws:
         Its requests count among the account's; `sleep` and `monotonic` are in seconds.
         """
         way = self._ways[account_id]
-        with self._lock:
-            client: CloudTrailClient = _configured(
-                lambda: self._session.client(
-                    "cloudtrail",
-                    region_name=HOMES.get(way.caller.partition, self.signs_in),
-                    endpoint_url=self._endpoint_url,
-                    config=_config(attempts=1),  # it is the trail that waits, at its own pace
-                )
-            )
-            self._closing.callback(client.close)
+        client: CloudTrailClient = self._client(
+            "cloudtrail",
+            attempts=1,  # it is the trail that waits, at its own pace
+            region=HOMES.get(way.caller.partition),
+            assumed=way.assumed,
+        )
         client.meta.events.register("before-call.cloudtrail", refuse_all_but_lookups)
-        if way.assumed is not None:
-            client.meta.events.register("before-sign.cloudtrail", way.assumed.sign_with)
         return Trail(caller=way.caller, client=client, tally=way.tally, sleep=sleep, monotonic=monotonic)
 
-    def _client(self, *, attempts: int, assumed: _Assumed | None) -> IAMClient:
+    def _client(
+        self, service: str, *, attempts: int, region: str | None = None, assumed: _Assumed | None = None
+    ) -> Any:
+        """Return a client of a service, closed with the connection, that signs as `assumed` if that is given."""
+        make: Any = self._session.client  # its types want the service as a literal
         with self._lock:  # making a client is not safe in two threads at once
-            client: IAMClient = _configured(
-                lambda: self._session.client(
-                    "iam",
-                    region_name=self.signs_in,
+            client = _configured(
+                lambda: make(
+                    service,
+                    region_name=region or self.signs_in,
                     endpoint_url=self._endpoint_url,
                     config=_config(attempts=attempts),
                 )
             )
             self._closing.callback(client.close)
         if assumed is not None:
-            client.meta.events.register("before-sign.iam", assumed.sign_with)
+            client.meta.events.register(f"before-sign.{service}", assumed.sign_with)
         return client
 
 

@@ -15,6 +15,9 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 T = TypeVar("T")
 
+TOO_MANY_REQUESTS = 429
+SERVER_ERRORS = 500
+
 
 class Kind(StrEnum):
     """What a failure means for whoever made the call."""

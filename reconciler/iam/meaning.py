@@ -13,11 +13,17 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
-from reconciler.iam.errors import Answer, Asked, AwsError, Kind, NotUnderstoodError
+from reconciler.iam.errors import (
+    SERVER_ERRORS,
+    TOO_MANY_REQUESTS,
+    Answer,
+    Asked,
+    AwsError,
+    Kind,
+    NotUnderstoodError,
+)
 from reconciler.model.diagnostic import Code, Diagnostic
 
-TOO_MANY_REQUESTS = 429
-SERVER_ERRORS = 500
 LONGEST = 600  # characters of somebody else's text that are worth showing
 
 KINDS: Mapping[str, Kind] = {
@@ -140,7 +146,7 @@ def _settings_refused(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RM122,
         Kind.OTHER,
-        f"The settings for AWS cannot be used: {_one_line(str(error)).rstrip('.')}.",
+        f"The settings for AWS cannot be used: {_told(error)}.",
         "Look at --region, --endpoint-url and the AWS_* variables, and at the AWS configuration file.",
     )
 
@@ -149,7 +155,7 @@ def _no_credentials(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA401,
         Kind.CREDENTIALS,
-        f"There are no credentials for AWS to be found: {_one_line(str(error)).rstrip('.')}.",
+        f"There are no credentials for AWS to be found: {_told(error)}.",
         "Sought were: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile (--profile or AWS_PROFILE), a web"
         " identity token, a container's and an instance's role. Set one of them, or sign in with `aws sso login`.",
     )
@@ -159,7 +165,7 @@ def _sign_in_again(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA402,
         Kind.CREDENTIALS,
-        f"The sign-in of these credentials is no longer valid: {_one_line(str(error)).rstrip('.')}.",
+        f"The sign-in of these credentials is no longer valid: {_told(error)}.",
         "Sign in again, for example with `aws sso login`, and repeat the command.",
     )
 
@@ -179,7 +185,7 @@ def _no_profile(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA401,
         Kind.CREDENTIALS,
-        f"The AWS configuration cannot be used: {_one_line(str(error)).rstrip('.')}.",
+        f"The AWS configuration cannot be used: {_told(error)}.",
         "`aws configure list-profiles` shows the profiles there are; --profile or AWS_PROFILE names one.",
     )
 
@@ -196,7 +202,7 @@ def _unreachable(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA404,
         Kind.UNREACHABLE,
-        f"AWS cannot be reached for {asked.call}: {_one_line(str(error)).rstrip('.')}.",
+        f"AWS cannot be reached for {asked.call}: {_told(error)}.",
         "Look at the network, the proxy variables (HTTPS_PROXY), AWS_CA_BUNDLE and --endpoint-url or"
         " AWS_ENDPOINT_URL. Nothing was sent.",
     )
@@ -354,6 +360,11 @@ def _not_accepted(answer: Answer, asked: Asked) -> Diagnostic:
 
 def _quoted(answer: Answer) -> str:
     return f"{answer.code}: {_one_line(answer.message).rstrip('.')}" if answer.message else answer.code
+
+
+def _told(error: Exception) -> str:
+    """Return what an exception says, as a part of a sentence."""
+    return _one_line(str(error)).rstrip(".")
 
 
 def _one_line(text: str) -> str:

@@ -21,14 +21,12 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
-from reconciler.iam.errors import NotUnderstoodError
+from reconciler.iam.errors import SERVER_ERRORS, TOO_MANY_REQUESTS, NotUnderstoodError
 from reconciler.model.policy import PolicyDocument
 
 Detail: TypeAlias = Mapping[str, Any]
 
 REDIRECTS = 300
-TOO_MANY_REQUESTS = 429
-SERVER_ERRORS = 500
 
 # IAM's own spelling of it, taken off before parsing: a tag without a namespace is the cheaper one.
 NAMESPACE = re.compile(rb'(?<=Response)\sxmlns="[^"]*"')

@@ -13,18 +13,17 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, Self, TypeAlias
+from typing import Annotated, NoReturn, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from reconciler.model.arn import is_account_id, parse_arn
+from reconciler.model.change import Approval
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 
 FILE_NAME = "reconciler.toml"
 OBJECT_STORE = "s3://"
-
-Approval: TypeAlias = Literal["re_trust", "adopt", "undo_narrowing", "broaden", "delete"]
 
 _HEADER = re.compile(r"\s*\[+\s*(?P<table>[^\]#]+?)\s*\]+")
 _KEY = re.compile(r"""\s*(?P<key>[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*=""")
@@ -63,6 +62,7 @@ def _is_selector(value: str) -> str:
     return value
 
 
+ApprovalKind: TypeAlias = Annotated[Approval, Field(strict=False)]  # by its name, as TOML has it
 Named: TypeAlias = Annotated[str, AfterValidator(_is_named)]
 AccountId: TypeAlias = Annotated[str, AfterValidator(_is_account)]
 Selector: TypeAlias = Annotated[str, AfterValidator(_is_selector)]
@@ -86,8 +86,8 @@ class AccountConfig(_Table):
 class Approvals(_Table):
     """Kinds of approval that a bare `--auto-approve` holds besides its own three, and those that it lets pass."""
 
-    hold: list[Approval] = []
-    pass_: list[Approval] = Field(default=[], alias="pass")
+    hold: list[ApprovalKind] = []
+    pass_: list[ApprovalKind] = Field(default=[], alias="pass")
 
     @model_validator(mode="after")
     def _decided(self) -> Self:

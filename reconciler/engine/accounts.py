@@ -36,10 +36,8 @@ def reachable(
     """
     configured = settings.config.accounts
     found = {id_: Account(id=id_, name=config.name, config=config) for id_, config in sorted(configured.items())}
-    speaks_of_home = any(
-        (document.manifest.account or home.account) == home.account for document in manifests.documents
-    )
-    if not configured or (home.account not in configured and (speaks_of_home or owns_in(home.account))):
+    spoken_of = bool(manifests.of_account(home.account, default=home.account))
+    if not configured or (home.account not in configured and (spoken_of or owns_in(home.account))):
         found[home.account] = _own(home)
     return found
 

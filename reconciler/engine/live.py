@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import assert_never
 
 from reconciler.iam import Iam, or_none
 from reconciler.manifest import Names
+from reconciler.manifest.rules import NO_BOUNDARY
+from reconciler.manifest.schema import ManagedPolicyManifest, Manifest, RemovedManifest, RoleManifest
 from reconciler.model.arn import parse_arn
 from reconciler.model.declared import Desired
 from reconciler.model.managed_policy import ManagedPolicy
@@ -33,18 +35,24 @@ def by_address(snapshot: Snapshot) -> dict[str, Role | ManagedPolicy]:
     return {value.address: value for value in values}
 
 
-def policies_matter(documents: Sequence[Any], state: State, saved: Mapping[str, Plan] | None) -> bool:
+def policies_matter(declared: Sequence[Manifest], state: State, saved: Mapping[str, Plan] | None) -> bool:
     """Tell whether customer managed policies have to be read: where one is declared, owned or referred to."""
     if saved is not None or any(address.startswith("managed_policy/") for address in state.objects):
         return True
-    return any(_refers_to_policy(document) for document in documents)
+    return any(_refers_to_policy(manifest) for manifest in declared)
 
 
-def _refers_to_policy(document: Any) -> bool:
-    if document.kind == "Role":
-        named = [*document.managed_policies, document.permissions_boundary or "none"]
-        return any(name != "none" and ":iam::aws:policy/" not in name for name in named)
-    return bool(document.kind == "ManagedPolicy" or document.address.startswith("managed_policy/"))
+def _refers_to_policy(manifest: Manifest) -> bool:
+    match manifest:
+        case RoleManifest():
+            named = [*manifest.managed_policies, manifest.permissions_boundary or NO_BOUNDARY]
+            return any(name != NO_BOUNDARY and ":iam::aws:policy/" not in name for name in named)
+        case ManagedPolicyManifest():
+            return True
+        case RemovedManifest():
+            return manifest.address.startswith("managed_policy/")
+        case _:
+            assert_never(manifest)
 
 
 def with_what_is_missing(snapshot: Snapshot, state: State, iam: Iam) -> Snapshot:

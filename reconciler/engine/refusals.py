@@ -12,7 +12,7 @@ def raise_errors(told: Sequence[Diagnostic]) -> None:
     """Raise ReconcilerError if there are errors among what was told, with all of it."""
     errors = [found for found in told if found.is_error]
     if errors:
-        raise ReconcilerError(*[*errors, *warnings(told)])
+        raise ReconcilerError(*errors, *warnings(told))
 
 
 def warnings(told: Sequence[Diagnostic]) -> list[Diagnostic]:

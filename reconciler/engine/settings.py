@@ -147,9 +147,10 @@ def _too_much(limits: Mapping[str, float]) -> str:
 
 def within(paths: Sequence[Path], settings: Settings) -> Callable[[str], bool]:
     """Return the test of whether a file, named relative to the working folder, lies at or below one of the paths."""
+    wholes = [real(path, settings) for path in paths]
+    return lambda file: bool(file) and any(real(file, settings).is_relative_to(whole) for whole in wholes)
 
-    def real(path: Path | str) -> Path:  # unlike Path.resolve it bears links that go in a circle
-        return Path(os.path.realpath(settings.cwd / path))
 
-    wholes = [real(path) for path in paths]
-    return lambda file: bool(file) and any(real(file).is_relative_to(whole) for whole in wholes)
+def real(path: Path | str, settings: Settings) -> Path:
+    """Return where a path, as seen from the working folder, leads; unlike Path.resolve it bears links in a circle."""
+    return Path(os.path.realpath(settings.cwd / path))

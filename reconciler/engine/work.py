@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from os.path import realpath
 from pathlib import Path
 from typing import Self
 
 from reconciler.engine.accounts import Account, chosen, planned, reachable
 from reconciler.engine.live import names, policies_matter, with_what_is_missing
 from reconciler.engine.refusals import another_state, raise_errors
-from reconciler.engine.settings import Choices, Progress, Settings, store_of, within
+from reconciler.engine.settings import Choices, Progress, Settings, real, store_of, within
 from reconciler.iam import Aws, Iam
 from reconciler.manifest import Manifests, account_diagnostics, declare, load_manifests, validate_offline
 from reconciler.model.arn import iam_arn
@@ -97,19 +96,29 @@ class Work:
         """Tell whether the configuration names accounts, so that output has the shape of a fleet."""
         return bool(self.settings.config.accounts)
 
-    def _owns_in(self, account: str) -> bool:
-        """Tell whether something is owned in an account; a state that cannot be read is told of where it is read."""
+    def _state_of(self, account: str) -> State | None:
+        """Return the state of an account, None where it cannot be read: what is wrong with it is told elsewhere."""
         try:
-            return bool(self.store.read(account).objects)
+            return self.store.read(account)
         except ReconcilerError:
-            return True
+            return None
+
+    def _owns_in(self, account: str) -> bool:
+        """Tell whether something is or may be owned in an account."""
+        state = self._state_of(account)
+        return state is None or bool(state.objects)
+
+    def has_state(self, account: Account) -> bool:
+        """Tell whether an account has a state, be it one that cannot be read."""
+        state = self._state_of(account.id)
+        return state is None or state.exists
 
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""
-        folder = Path(realpath(self.settings.cwd / self.settings.manifests))
+        folder = real(self.settings.manifests, self.settings)
         wrong = []
         for path in self.choices.paths:
-            whole = Path(realpath(self.settings.cwd / path))  # unlike Path.resolve it bears links that go in a circle
+            whole = real(path, self.settings)
             if not whole.exists() and not self._speaks_of(path):
                 wrong.append(
                     Diagnostic(Code.RM120, f"{path} does not exist.", help="Name a manifest or a folder of them.")
@@ -145,13 +154,6 @@ class Work:
                 sleep=self.settings.sleep,
             )
         )
-
-    def has_state(self, account: Account) -> bool:
-        """Tell whether an account has a state, be it one that cannot be read."""
-        try:
-            return self.store.read(account.id).exists
-        except ReconcilerError:
-            return True  # what is wrong with it is told where it is read
 
     def lock_all(self, locks: ExitStack, *, operation: str, timeout: float) -> None:
         """Hold the states of all accounts, in the order of their IDs, so that two runs never wait for each other."""
@@ -201,18 +203,15 @@ class Work:
         planned = (self.saved or {}).get(account.id)
         if planned is not None and planned.lineage not in {"", state.lineage}:
             raise ReconcilerError(another_state(account.id, self.settings.state))
-        documents = [
-            document.manifest
-            for document in self.manifests.documents
-            if (document.manifest.account or self.home.account) == account.id
-        ]
+        documents = self.manifests.of_account(account.id, default=self.home.account)
+        declared = [document.manifest for document in documents]
         snapshot = read_snapshot(
             iam,
-            with_policies=policies_matter(documents, state, self.saved),
+            with_policies=policies_matter(declared, state, self.saved),
             clock=self.settings.clock,
             policy_tags_of=[
                 iam_arn(partition=iam.partition, account=account.id, kind="policy", path=one.path, name=one.name)
-                for one in documents
+                for one in declared
                 if one.kind == "ManagedPolicy" and (one.tags or _had_tags(state, one.address))
             ],
             on_page=lambda call, items: self.progress.page(account.id, call, items),

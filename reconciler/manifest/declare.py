@@ -46,7 +46,7 @@ def declare(
     A document without `account` belongs to `default_account`, the one that the credentials belong to. `names` are what
     lives in the account; offline there are none. Of two objects with one name the first counts.
     """
-    documents = [found for found in manifests.documents if (found.manifest.account or default_account) == account]
+    documents = manifests.of_account(account, default=default_account)
     declaring = _Declaring(_resolver(documents, account, partition, names or Names()))
     declaring.take_all(documents)
     desired = Desired(account=account, partition=partition, objects=declaring.objects, removals=declaring.removals)

@@ -106,6 +106,10 @@ class Manifests:
         """Tell whether anything is wrong."""
         return any(found.is_error for found in self.diagnostics)
 
+    def of_account(self, account: str, *, default: str | None) -> list[Document]:
+        """Return the sound documents of an account; those that name none belong to `default`."""
+        return [found for found in self.documents if (found.manifest.account or default) == account]
+
 
 @dataclass(frozen=True, slots=True)
 class _Unread:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.cli import main
 from reconciler.sandbox import Sandbox
+from tests.commands import Run, runner
 
 DEPLOYER = """\
 kind: Role
@@ -22,20 +16,6 @@ name: deployer
 trust:
   - user: alice
 """
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as a program reads it."""
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -46,33 +26,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in this process."""
-
-    def run(*arguments: str) -> Finished:
-        capsys.readouterr()
-        code = main(arguments)
-        written = capsys.readouterr()
-        return Finished(code, written.out, written.err)
-
-    return run
-
-
-@pytest.fixture
-def run_process() -> Callable[..., Finished]:
-    """Run a command in a process of its own."""
-
-    def run(*arguments: str, **environment: str) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "reconciler", *arguments],
-            capture_output=True,
-            check=False,
-            env={**os.environ, **environment},
-            encoding="utf-8",
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,9 +10,7 @@ import pytest
 
 from reconciler.explanations import story_of
 from reconciler.model.diagnostic import TITLES, Code
-from tests.cli.conftest import Finished
-
-Run = Callable[..., Finished]
+from tests.commands import Run
 
 
 @pytest.mark.parametrize("code", list(Code))

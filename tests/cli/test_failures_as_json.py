@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.cli.options import asks_for_json
 from reconciler.sandbox import Sandbox
-from tests.cli.conftest import DEPLOYER, Finished
+from tests.cli.conftest import DEPLOYER
+from tests.commands import Finished, Run
 
-Run = Callable[..., Finished]
 BLOCKED = DEPLOYER + "  - user: carol\n"
 
 

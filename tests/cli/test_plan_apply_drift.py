@@ -14,9 +14,9 @@ import pytest
 
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.http import Reply, Request
-from tests.cli.conftest import DEPLOYER, Finished
+from tests.cli.conftest import DEPLOYER
+from tests.commands import Run
 
-Run = Callable[..., Finished]
 TRUSTS_ELSEWHERE = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}],
@@ -60,10 +60,6 @@ def written(box: Sandbox) -> int:
     return sum(box.mutating_calls.values())
 
 
-def last_line(text: str) -> str:
-    return text.rstrip("\n").rpartition("\n")[2]
-
-
 def test_validate_needs_no_account(run: Run, box: Sandbox) -> None:
     done = run("validate")
 
@@ -88,7 +84,7 @@ def test_a_plan_ends_with_terraforms_sentence_and_changes_nothing(run: Run, box:
     done = run("plan")
 
     assert done.code == 0
-    assert last_line(done.out) == "Plan: 1 to add, 0 to change, 0 to destroy."
+    assert done.sentence == "Plan: 1 to add, 0 to change, 0 to destroy."
     assert "calls to AWS" in done.err
     assert not written(box)
 
@@ -129,7 +125,7 @@ def test_a_blocked_plan_exits_with_1_and_is_still_written(run: Run, folder: Path
 
     assert done.code == 1
     assert "RP204" in done.out
-    assert last_line(done.out).startswith("Plan: ")
+    assert done.sentence.startswith("Plan: ")
     assert json.loads((folder / "plan.json").read_text())["blockers"][0]["code"] == "RP204"
 
 
@@ -140,7 +136,7 @@ def test_a_strict_plan_is_refused_where_anything_is_blocked(run: Run, folder: Pa
     done = run("plan", "--strict", "--out", "plan.json")
 
     assert done.code == 1
-    assert last_line(done.out) == "Plan: 0 to add, 0 to change, 0 to destroy."
+    assert done.sentence == "Plan: 0 to add, 0 to change, 0 to destroy."
     assert "RP204" in done.out
     assert "--strict refuses all" in done.err
     assert not (folder / "plan.json").exists()
@@ -215,7 +211,7 @@ def test_a_plan_file_is_a_review_and_applies_what_it_says(run: Run, folder: Path
     done = run("apply", "plan.json")
 
     assert done.code == 0
-    assert last_line(done.out) == "Apply complete! Resources: 0 added, 1 changed, 0 destroyed."
+    assert done.sentence == "Apply complete! Resources: 0 added, 1 changed, 0 destroyed."
 
 
 def test_off_a_terminal_nothing_is_applied_without_a_word(run: Run, box: Sandbox) -> None:
@@ -232,7 +228,7 @@ def test_a_second_apply_makes_no_write(run: Run, applied: Sandbox) -> None:
     done = run("apply", "--auto-approve")
 
     assert done.code == 0
-    assert last_line(done.out) == "Apply complete! Resources: 0 added, 0 changed, 0 destroyed."
+    assert done.sentence == "Apply complete! Resources: 0 added, 0 changed, 0 destroyed."
     assert written(applied) == before
 
 
@@ -242,7 +238,7 @@ def test_what_is_held_is_listed_with_what_releases_it(run: Run) -> None:
 
     assert held.code == 2
     assert "--approve re_trust:role/deployer" in held.out
-    assert last_line(held.out).endswith("1 change is held until approved.")
+    assert held.sentence.endswith("1 change is held until approved.")
 
     released = run("apply", "--auto-approve", "--approve", "re_trust:role/deployer")
 
@@ -337,7 +333,7 @@ def test_drift_exits_with_2_where_a_trust_is_broken(run: Run) -> None:
 
     assert done.code == 2
     assert "RP201" in done.out
-    assert last_line(done.out).startswith("Drift: 1 finding (1 error); 1 orphaned principal")
+    assert done.sentence.startswith("Drift: 1 finding (1 error); 1 orphaned principal")
 
 
 @pytest.mark.usefixtures("broken")
@@ -405,11 +401,11 @@ def test_an_interrupt_finishes_the_call_under_way_and_the_next_apply_does_the_re
 
     assert stopped.code == 1
     assert "Apply incomplete! Resources: 1 added" in stopped.out
-    assert last_line(stopped.out).endswith("Interrupted: run the same command again, it goes on from here.")
+    assert stopped.sentence.endswith("Interrupted: run the same command again, it goes on from here.")
     assert box.mutating_calls["CreateRole"] == 1
 
     finished = run("apply", "--auto-approve")
 
     assert finished.code == 0
-    assert last_line(finished.out) == "Apply complete! Resources: 3 added, 0 changed, 0 destroyed."
+    assert finished.sentence == "Apply complete! Resources: 3 added, 0 changed, 0 destroyed."
     assert box.mutating_calls["CreateRole"] == 4

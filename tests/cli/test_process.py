@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ import pytest
 from reconciler import __version__
 from reconciler.cli import explain, main
 from reconciler.cli.terminal import canvas_of
-from tests.cli.conftest import Finished
+from tests.commands import Run, run_process
 
-Run = Callable[..., Finished]
 HEAVY = {"boto3", "botocore", "moto", "deepdiff", "rich", "pydantic", "structlog"}
 
 
@@ -104,7 +102,7 @@ def test_a_plan_without_changes_loads_nothing_that_draws_or_logs(run: Run) -> No
     assert not imported & {"moto", "deepdiff", "rich", "structlog"}
 
 
-def test_the_bytes_are_the_same_in_every_locale(run_process: Run) -> None:
+def test_the_bytes_are_the_same_in_every_locale() -> None:
     usual = run_process("plna", LC_ALL="C.UTF-8")
 
     assert run_process("plna", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0") == usual
@@ -112,7 +110,7 @@ def test_the_bytes_are_the_same_in_every_locale(run_process: Run) -> None:
     assert "╷" in usual.err
 
 
-def test_no_color_wins_over_force_color(run_process: Run) -> None:
+def test_no_color_wins_over_force_color() -> None:
     assert "\x1b[" in run_process("explain", FORCE_COLOR="1").out
     assert "\x1b[" not in run_process("explain", "--no-color", FORCE_COLOR="1").out
     assert "\x1b[" not in run_process("explain", FORCE_COLOR="1", NO_COLOR="1").out
@@ -177,7 +175,7 @@ def test_an_interrupt_is_said_and_exits_with_1(run: Run, monkeypatch: pytest.Mon
     assert "RA417" in done.err
 
 
-def test_python_dash_m_is_the_command(run_process: Run) -> None:
+def test_python_dash_m_is_the_command() -> None:
     assert run_process("version", "--format", "json").json == {"version": __version__}
     assert json.loads(run_process("version", "--format", "json").out)
     assert main(["version"]) == 0

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from reconciler.cli import sandbox
-from tests.cli.conftest import Finished
+from tests.commands import Run
 from tests.render.golden import TextFile
-
-Run = Callable[..., Finished]
 
 
 @contextmanager

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reconciler.sandbox import Sandbox
-from tests.cli.conftest import Finished
-
-Run = Callable[..., Finished]
+from tests.commands import Finished, Run
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import click
 import pytest
 
 from reconciler.cli.group import COMMANDS, Option, root
-from tests.cli.conftest import Finished
-
-Run = Callable[..., Finished]
+from tests.commands import Run, run_process
 
 
 @pytest.mark.usefixtures("folder")
@@ -139,7 +136,7 @@ def test_completion_is_a_script_for_the_shell(shell: str, run: Run) -> None:
         ("completion f", ["plain,fish"]),
     ],
 )
-def test_a_shell_that_completes_is_offered_what_fits(typed: str, offered: list[str], run_process: Run) -> None:
+def test_a_shell_that_completes_is_offered_what_fits(typed: str, offered: list[str]) -> None:
     words = f"reconciler {typed}"
 
     done = run_process(_RECONCILER_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(typed.split())))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,8 @@ import pytest
 from reconciler.config import Config
 from reconciler.engine.settings import Settings, within
 from reconciler.sandbox import Clock
-from tests.cli.conftest import Finished
+from tests.commands import Finished, Run
 
-Run = Callable[..., Finished]
 STATE = "state/111122223333.json"
 
 

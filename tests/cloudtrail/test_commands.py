@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reconciler.cli import main
 from reconciler.model.principal import Remembered
 from reconciler.sandbox import Sandbox
 from reconciler.state import Owned
 from tests.cloudtrail.watched import OTHER, Watched, at
+from tests.commands import Run, runner
 from tests.scenarios.house import ACCOUNT, arn, trusting
 
 OLD, NEW, MINE = "AIDAALICE00000000001", "AIDAALICE00000000002", "AROARUNNER0000000001"
 ALICE, RUNNER = arn("user", "alice"), arn("role", "runner")
 
 
-@dataclass(frozen=True)
-class Finished:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Finished]
-
-
 @pytest.fixture
 def run(house: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in the folder of the house."""
     monkeypatch.chdir(house.folder)
-
-    def run(*arguments: str) -> Finished:
-        capsys.readouterr()
-        code = main(arguments)
-        written = capsys.readouterr()
-        return Finished(code, written.out, written.err)
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture

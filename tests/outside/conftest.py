@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.cli import main
+from tests.commands import Run, runner
 from tests.outside.elsewhere import ACCOUNT, Elsewhere
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as a program reads it."""
-        return json.loads(self.out)
-
-    @property
-    def sentence(self) -> str:
-        """The last line of the result."""
-        return self.out.rstrip("\n").rpartition("\n")[2]
-
-
-Run = Callable[..., Finished]
 
 
 @pytest.fixture
@@ -47,14 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in this process."""
-
-    def run(*arguments: str) -> Finished:
-        capsys.readouterr()
-        code = main(arguments)
-        written = capsys.readouterr()
-        return Finished(code, written.out, written.err)
-
-    return run
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.outside.conftest import Run
+from tests.commands import Run
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.outside.conftest import Run
+from tests.commands import Run
 from tests.outside.elsewhere import ACCOUNT, Elsewhere, Refused
 
 PLAN = {

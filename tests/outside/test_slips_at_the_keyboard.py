@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.conftest import Run
+from tests.commands import Run
 
 VALID = "kind: Role\nname: deployer\ntrust: [{service: ec2.amazonaws.com}]\n"
 

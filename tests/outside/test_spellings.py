@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.iam import Aws
 from reconciler.snapshot import Snapshot, read_policy, read_role, read_snapshot
-from tests.outside.conftest import Run
+from tests.commands import Run
 from tests.outside.elsewhere import ACCOUNT, Elsewhere
 from tests.outside.spelling import NAMESPACE, Spelling, form, lower_percent, raw
 

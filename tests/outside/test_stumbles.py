@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.outside.conftest import Run
+from tests.commands import Run
 from tests.outside.elsewhere import Elsewhere, Refused, Stumble
 from tests.outside.spelling import Spelling
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.effects import WIDENING, path_effect
 from reconciler.model.access import widens
+from reconciler.model.arn import parse_arn
 from reconciler.model.change import Approval, Difference, Reason
 from reconciler.model.form import digest_at, paths_of, same_at, shown
 from reconciler.model.managed_policy import ManagedPolicy
@@ -152,7 +153,7 @@ def _approvals(
     path: str, live: Any, declared: Any, case: Case, world: World, *, who: Reason | None, trust: TrustChange | None
 ) -> Iterator[Approval]:
     """Yield the decisions that a person has to make before a path becomes as declared."""
-    if is_re_trusted(trust, case, world, unfinished=_is_unfinished(path, live, declared, case, world)):
+    if trusted_anew(trust, case, world, unfinished=_is_unfinished(path, live, declared, case, world)):
         yield Approval.RE_TRUST
     if case.adopting or not (trust.before.understood if trust else _is_understood(live)):
         yield Approval.ADOPT
@@ -170,18 +171,36 @@ def _is_understood(content: Any) -> bool:
     return not isinstance(content, PolicyDocument) or content.understood
 
 
-def is_re_trusted(trust: TrustChange | None, case: Case, world: World, *, unfinished: bool) -> bool:
-    """Tell whether somebody is trusted anew; an approved run left unfinished was approved for those that it knew."""
+def trusted_anew(trust: TrustChange | None, case: Case, world: World, *, unfinished: bool) -> frozenset[str]:
+    """Return who is trusted anew, by ARN; an approved run left unfinished was approved for those that it knew.
+
+    Of a role that such a run had removed to replace it nothing is remembered, so all that it is to trust are looked at.
+    """
     if trust is None:
-        return False
-    if unfinished and case.intent is not None:
-        return any(_came_after(arn, case.intent, world) for arn in trust.re_trusted)
-    return bool(trust.re_trusted)
+        return frozenset()
+    intent = case.intent
+    if not unfinished or intent is None:
+        return trust.re_trusted
+    replaced = intent.action == "replace" and case.live is None
+    doubtful = trust.strangers & world.index.id_by_arn.keys() if replaced else trust.re_trusted
+    return frozenset(arn for arn in doubtful if _came_after(arn, case, intent, world))
 
 
-def _came_after(arn: str, intent: Intent, world: World) -> bool:
-    known = world.index.ledger.get(world.index.id_by_arn.get(arn, ""))
-    return known is None or known.first_seen is None or known.first_seen > intent.begun
+def _came_after(arn: str, case: Case, intent: Intent, world: World) -> bool:
+    """Tell whether whoever has an ARN came to have it after a run had begun, and so was not approved by that.
+
+    Whom an update was approved for is on record, by ID, before its first write. Of what is made the ledger tells: who
+    was not in it as that run left it came later, whatever the clocks say.
+    """
+    current = world.index.id_by_arn.get(arn)
+    if intent.action not in MAKING:
+        return current is None or case.owned is None or case.owned.principals.get(arn) != current
+    known = world.index.ledger.get(current or "")
+    if known is None or known.first_seen is None or known.first_seen > intent.begun:
+        return True
+    parsed = parse_arn(arn)
+    here = parsed is not None and parsed.account == world.snapshot.account
+    return here and current not in world.state.ledger
 
 
 def _gives(

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
-from reconciler.compare import Moved, compare, is_approved_creation, is_re_trusted, never_seen
+from reconciler.compare import Moved, compare, is_approved_creation, never_seen, trusted_anew
 from reconciler.effects import permission_steps
 from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.change import Action, Approval, Difference, Reason, Record
@@ -44,7 +44,7 @@ from reconciler.model.principal import parse_principal
 from reconciler.model.role import Role
 from reconciler.operations import Step, TrustMove, closed_trust
 from reconciler.state import Owned
-from reconciler.trust import Successors, principal_ids, read_trust, renamed_since
+from reconciler.trust import Successors, TrustChange, principal_ids, read_trust, renamed_since
 from reconciler.world import Case, World, cases, owner_of
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
@@ -339,6 +339,9 @@ def _create(case: Case, world: World, made: Successors) -> Draft:
         reason, message = Reason.DELETED_OUTSIDE, "was deleted outside, and is created again"
     else:
         reason, message = Reason.NOT_THERE, "is declared and does not exist yet"
+    trust = never_seen(value, case, world, made) if isinstance(value, Role) else None
+    anew = trusted_anew(trust, case, world, unfinished=unfinished)
+    note = _who_is_trusted(trust, anew, world) if trust else None
     return Draft(
         address=case.address,
         action=Action.CREATE,
@@ -347,13 +350,19 @@ def _create(case: Case, world: World, made: Successors) -> Draft:
         declaration=case.declaration,
         owned=case.owned,
         differences=tuple(
-            Difference(path=path, reason=reason, after=shown(content), broadens=_gives(path, content))
+            Difference(
+                path=path,
+                reason=reason,
+                after=shown(content),
+                broadens=_gives(path, content),
+                note=note if path == "trust" else None,
+            )
             for path, content in paths_of(value).items()
             if content not in _NOTHING
         ),
         move=_from_nothing(value, world, made),
         steps=tuple(permission_steps(None, value, world)),
-        approvals=frozenset(_approvals_of_creation(case, value, world, made, unfinished=unfinished)),
+        approvals=frozenset(_approvals_of_creation(case, anew, unfinished=unfinished)),
         record=record_of(case, world, made),
     )
 
@@ -370,19 +379,24 @@ def _from_nothing(value: Role | ManagedPolicy, world: World, made: Successors) -
     return _move(value, value.trust, world, made, living=PolicyDocument({}))
 
 
-def _approvals_of_creation(
-    case: Case, value: Role | ManagedPolicy, world: World, made: Successors, *, unfinished: bool
-) -> Iterator[Approval]:
+def _who_is_trusted(trust: TrustChange, anew: frozenset[str], world: World) -> str | None:
+    """Return what a reviewer is told of those that a new object is to trust, None for nothing."""
+    came_after = (
+        f"{arn} is {world.index.id_by_arn[arn]} only since after the run began that left this unfinished"
+        for arn in sorted(anew - trust.re_trusted)
+    )
+    return ". ".join([*trust.notes, *came_after]) or None
+
+
+def _approvals_of_creation(case: Case, anew: frozenset[str], *, unfinished: bool) -> Iterator[Approval]:
     """Yield what a person has to decide before an object is made: who is trusted anew, and whether at all."""
-    if isinstance(value, Role) and is_re_trusted(
-        never_seen(value, case, world, made), case, world, unfinished=unfinished
-    ):
+    if anew:
         yield Approval.RE_TRUST
     if unfinished:
         return
     if case.owned is not None:
         yield Approval.UNDO_NARROWING
-    elif isinstance(value, Role):
+    elif case.declaration is not None and isinstance(case.declaration.value, Role):
         yield Approval.BROADEN
 
 

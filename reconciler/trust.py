@@ -11,7 +11,8 @@ added to a document that holds a dead ID nobody can explain. Entities that this 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,12 +23,16 @@ from reconciler.model.change import Reason
 from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, canonical_statement, listed
 from reconciler.model.principal import (
     Identified,
+    Principal,
     PrincipalIndex,
+    Session,
     Standing,
     UniqueId,
     UniqueIdSession,
+    User,
     parse_principal,
 )
+from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.role import Role
 from reconciler.state import Owned
 
@@ -120,8 +125,8 @@ def _with_candidates(
 ) -> tuple[DeadId, ...]:
     """Pair unexplained IDs with the declared principals that are missing, if all else is as declared.
 
-    With one ID and one missing principal in a statement the pairing is worth saying, as a guess; with more of each, any
-    ID may have been any of them.
+    With one ID and one missing principal of its kind in a statement the pairing is worth saying, as a guess; with more
+    of each, any ID may have been any of them.
     """
     unknown: dict[int, set[str]] = {}
     for found in dead:
@@ -129,11 +134,39 @@ def _with_candidates(
             unknown.setdefault(found.place.statement, set()).add(found.place.value)
     missing = _missing_by_statement(document, unknown, declared, partition=partition, index=index)
     return tuple(
-        DeadId(found.place, found.identified, missing[found.place.statement])
+        DeadId(found.place, found.identified, _candidates(found, missing[found.place.statement], index))
         if found.identified.standing is Standing.UNKNOWN and found.place.statement in missing
         else found
         for found in dead
     )
+
+
+def _candidates(found: DeadId, missing: Iterable[Principal], index: PrincipalIndex) -> tuple[str, ...]:
+    form = _form(parse_principal(found.place.key, found.place.value))
+    return tuple(sorted({str(index.entity_of(principal)) for principal in missing if _form(principal) == form}))
+
+
+_KINDS = {"AIDA": "user", "AROA": "role"}
+
+
+def _form(principal: Principal) -> tuple[str, str] | None:
+    """Return whether a user or a role is meant, and which session of it; None for all others.
+
+    An ID tells its kind by its prefix (IAM User Guide, reference_identifiers).
+    """
+    match principal:
+        case User():
+            return "user", ""
+        case RolePrincipal():
+            return "role", ""
+        case Session(arn):
+            return "role", arn.resource.split("/")[2]
+        case UniqueId(id_):
+            return _KINDS[id_[:4]], ""
+        case UniqueIdSession(id_, session):
+            return _KINDS[id_[:4]], session
+        case _:
+            return None
 
 
 def _missing_by_statement(
@@ -143,8 +176,10 @@ def _missing_by_statement(
     *,
     partition: str,
     index: PrincipalIndex,
-) -> dict[int, tuple[str, ...]]:
+) -> dict[int, list[Principal]]:
     """Return the declared users and roles that each statement with unexplained IDs may lack; empty if more differs."""
+    if not (document.understood and declared.understood):
+        return {}
     live = [canonical_statement(raw, partition, index.recall) for raw in document.raw_statements]
     goal = [canonical_statement(raw, partition, index.recall) for raw in declared.raw_statements]
     for number, statement in enumerate(live):
@@ -153,27 +188,25 @@ def _missing_by_statement(
         if statement not in goal:
             return {}
         goal.remove(statement)
-    lacks = {
-        number: [_lacking(live[number], values, wanted, index) for wanted in goal] for number, values in unknown.items()
-    }
+    lacks = {number: [_lacking(live[number], values, wanted) for wanted in goal] for number, values in unknown.items()}
     fits = [[twin for twin, found in enumerate(twins) if found] for twins in lacks.values()]
     if _envelope(document) != _envelope(declared) or len(goal) != len(unknown) or not _all_paired(fits):
         return {}
-    return {number: tuple(sorted({arn for found in twins for arn in found})) for number, twins in lacks.items()}
+    return {number: [principal for found in twins for principal in found] for number, twins in lacks.items()}
 
 
-def _lacking(statement: Json, unknown: set[str], wanted: Json, index: PrincipalIndex) -> list[str]:
+def _lacking(statement: Json, unknown: set[str], wanted: Json) -> list[Principal]:
     """Return whom a declared statement names instead of a live one's unexplained IDs; empty if they do not fit."""
     principals = wanted.get("Principal", [])
     kept = [pair for pair in statement["Principal"] if pair[1] not in unknown]
-    lost = [index.entity_of(parse_principal(key, value)) for key, value in principals if [key, value] not in kept]
+    dead = [parse_principal(key, value) for key, value in statement["Principal"] if value in unknown]
+    lost = [parse_principal(key, value) for key, value in principals if [key, value] not in kept]
     fits = (
         {**statement, "Principal": None} == {**wanted, "Principal": None}
         and all(pair in principals for pair in kept)
-        and len(lost) == len(statement["Principal"]) - len(kept)
-        and None not in lost
+        and Counter(map(_form, lost)) == Counter(map(_form, dead))
     )
-    return [str(entity) for entity in lost] if fits else []
+    return lost if fits else []
 
 
 def _all_paired(fits: Sequence[Sequence[int]]) -> bool:
@@ -201,9 +234,9 @@ class TrustChange:
     """What mending or changing a role's trust amounts to.
 
     `reason` is None where nothing but the manifest or somebody outside can be the cause. `by_nobody`: nothing would
-    differ, were the dead IDs the entities that they once were. `re_trusted` are the ARNs that an Allow is to trust
-    under another ID than before; `renamed` maps the declared ARN of whom IAM followed through a rename to the ARN he
-    has now. `notes` say whose the dead IDs were.
+    differ, were the dead IDs the entities that they once were. `strangers` are the ARNs that an Allow is to trust of
+    whom this program did not make, `re_trusted` those of them that were trusted under another ID before; `renamed` maps
+    the declared ARN of whom IAM followed through a rename to the ARN he has now. `notes` say whose the dead IDs were.
     """
 
     before: LiveTrust
@@ -211,6 +244,7 @@ class TrustChange:
     reason: Reason | None
     by_nobody: bool = False
     notes: tuple[str, ...] = ()
+    strangers: frozenset[str] = frozenset()
     re_trusted: frozenset[str] = frozenset()
     renamed: Mapping[str, str] = field(default_factory=dict)
 
@@ -247,7 +281,12 @@ def weigh(
         for (_, arn), now in renamed_since(declared.trust, before.document, owned, index).items()
         if now in shown
     }
-    re_trusted = _re_trusted(declared, before, owned=owned, index=index, free=made.keys(), own_ids=own_ids)
+    strangers = frozenset(
+        arn
+        for arn in _entities(declared.trust, index, "Allow") - made.keys()
+        if index.id_by_arn.get(arn) not in own_ids
+    )
+    re_trusted = _re_trusted(strangers, before, owned=owned, index=index)
     reasons = [_reason_of(found, declared.trust, index, successors, made) for found in before.dead]
     reasons += _further_reasons(before, index, renewed=renewed, successors=successors)
     if not reasons and (others := re_trusted | renamed.keys()):
@@ -261,6 +300,7 @@ def weigh(
         notes=tuple(
             dict.fromkeys([*(explain(found, index) for found in before.dead), *_strangers(owned, index, re_trusted)])
         ),
+        strangers=strangers,
         re_trusted=re_trusted,
         renamed=renamed,
     )
@@ -398,25 +438,17 @@ def principal_ids(
 
 
 def _re_trusted(
-    declared: Role,
-    before: LiveTrust,
-    *,
-    owned: Owned | None,
-    index: PrincipalIndex,
-    free: AbstractSet[str],
-    own_ids: frozenset[str],
+    strangers: AbstractSet[str], before: LiveTrust, *, owned: Owned | None, index: PrincipalIndex
 ) -> frozenset[str]:
+    """Return those of the strangers that are to be trusted under another ID than before, or for all that is known."""
     trusted_already = _entities(before.living, index, "Allow")
     unexplained = any(found.identified.standing is Standing.UNKNOWN for found in before.dead)
     dead_arns = {found.arn for found in before.dead if found.place.effect == "Allow"}
     remembered = owned.principals if owned else {}
     found = set()
-    for arn in _entities(declared.trust, index, "Allow") - free:
-        current = index.id_by_arn.get(arn)
-        if current in own_ids:
-            continue
+    for arn in strangers:
         last = remembered.get(arn)
-        is_another = unexplained or (last is not None and last != current)
+        is_another = unexplained or (last is not None and last != index.id_by_arn.get(arn))
         if arn in dead_arns or (is_another and arn not in trusted_already):
             found.add(arn)
     return frozenset(found)

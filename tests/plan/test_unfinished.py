@@ -1,5 +1,8 @@
 """What a run that was cut short leaves behind, and that finishing it asks nobody anew, unless somebody else came by."""
 
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -7,7 +10,10 @@ import pytest
 from reconciler.model.change import Action, Approval
 from reconciler.model.principal import Remembered
 from reconciler.plan import forms_after
+from reconciler.sandbox.books import is_mutating
+from reconciler.sandbox.http import Reply, Request
 from reconciler.state import Intent
+from tests.apply.house import Killed
 from tests.scenarios.house import House, allow, arn, change, findings, held, told, trusting
 
 ROLE = """
@@ -32,6 +38,22 @@ def house(house: House) -> House:
     return house
 
 
+@contextmanager
+def killed_before_call(house: House, number: int) -> Iterator[None]:
+    """Kill what runs before its n-th call that changes something is carried out, from 1."""
+    calls, answer = itertools.count(1), house.box.answer
+
+    def counted(request: Request) -> Reply:
+        if is_mutating(request.body.decode().partition("Action=")[2].partition("&")[0]) and next(calls) >= number:
+            raise Killed
+        return answer(request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(house.box, "answer", counted)
+        with pytest.raises(Killed):
+            yield
+
+
 def leave_an_intent(house: House, address: str = "role/deployer") -> None:
     """Remember what a run was about to do that was killed before its first write was recorded."""
     found = change(house.plan(), address)
@@ -42,7 +64,11 @@ def leave_an_intent(house: House, address: str = "role/deployer") -> None:
         id=found.id,
         forms={path: tuple(forms) for path, forms in forms_after(found).items()},
     )
-    house.change_memory(intents={address: intent})
+    approved = {arn: known for operation in found.operations for arn, known in operation.principals.items() if known}
+    objects = dict(house.memory.objects)
+    if address in objects:
+        objects[address] = replace(objects[address], principals={**objects[address].principals, **approved})
+    house.change_memory(intents={address: intent}, objects=objects)
     house.pass_time()
 
 
@@ -180,7 +206,7 @@ def test_a_trust_cut_short_trusts_only_those_whom_the_review_knew(house: House) 
     live = house.owned("role/deployer")
     house.change_memory(objects={"role/deployer": replace(live, digests={**live.digests, "trust": digest_of_bob()})})
     assert forms
-    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "principal_recreated", set(), False)
+    assert told(house.plan())["role/deployer"] == (Action.UPDATE, "unfinished", set(), False)
     house.account.recreate_user("alice")
     assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
 
@@ -194,6 +220,51 @@ def test_a_re_trust_that_was_approved_and_not_begun_is_not_asked_for_again(house
     assert told(house.plan())["role/deployer"] == (Action.UPDATE, "principal_recreated", set(), False)
     house.account.recreate_user("alice")
     assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
+    assert held(house.apply()) == ["role/deployer"]
+    house.settle()
+
+
+def test_a_clock_that_runs_behind_lets_nobody_in_by_an_earlier_approval(house: House) -> None:
+    house.settle()
+    house.account.recreate_user("alice")
+    house.pass_time(600)
+    with killed_before_call(house, 1):
+        house.apply(reviewed=True)
+    house.account.recreate_user("alice")
+    house.pass_time(-300)
+    assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
+    assert held(house.apply()) == ["role/deployer"]
+
+
+def test_a_creation_that_was_approved_waits_if_a_stranger_came_by_whatever_the_clocks_say(house: House) -> None:
+    house.settle()
+    house.account.recreate_user("alice")
+    house.account.delete_role("deployer")
+    house.pass_time(600)
+    with killed_before_call(house, 1):
+        house.apply(reviewed=True)
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", set(), False)
+    house.account.recreate_user("alice")
+    house.pass_time(-300)
+    assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
+    trust = next(found for found in change(house.plan(), "role/deployer").differences if found.path == "trust")
+    assert f"is {house.account.user_id('alice')} now" in str(trust.note)
+
+
+def test_a_stranger_is_not_trusted_by_way_of_a_replacement_cut_short(house: House) -> None:
+    house.settle()
+    house.write("deployer.yaml", ROLE.replace("name: deployer", "name: deployer\n    path: /moved/"))
+    calls = [operation.call.value for operation in change(house.plan(), "role/deployer").operations]
+    with killed_before_call(house, calls.index("CreateRole") + 1):
+        house.apply(reviewed=True)
+    assert not list(house.account.state.tables.roles)
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", set(), False)
+    house.pass_time()
+    house.account.recreate_user("alice")
+    house.pass_time()
+    assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", {Approval.RE_TRUST}, True)
+    trust = next(found for found in change(house.plan(), "role/deployer").differences if found.path == "trust")
+    assert f"is {house.account.user_id('alice')} only since" in str(trust.note)
     assert held(house.apply()) == ["role/deployer"]
     house.settle()
 

@@ -1,5 +1,7 @@
 """Decisions about worlds that no account of the sandbox can be brought to: built by hand, as values."""
 
+import pytest
+
 from reconciler.checks import Coming, missing_policies, missing_principals, too_large, trusted_by_declared
 from reconciler.drift import find_drift
 from reconciler.model.change import Approval, Reason
@@ -80,6 +82,44 @@ def test_a_known_dead_id_beside_an_unexplained_one_keeps_its_own_name() -> None:
         DEAD: (Standing.INFERRED, arn("user", "alice")),
         other: (Standing.DELETED, arn("user", "bob")),
     }
+
+
+def test_an_unexplained_role_is_not_taken_for_a_user() -> None:
+    declared = PolicyDocument(trusting(arn("user", "alice")))
+    live = PolicyDocument(trusting("AROADEAD000000000002"))
+    (found,) = read_trust(live, a_world().index, partition="aws", declared=declared).dead
+    assert (found.standing, found.candidates) == (Standing.UNKNOWN, ())
+
+
+def test_a_role_and_a_user_are_told_apart_by_their_unexplained_ids() -> None:
+    role = "AROADEAD000000000002"
+    declared = PolicyDocument(trusting(arn("user", "alice"), arn("role", "runner")))
+    dead = read_trust(PolicyDocument(trusting(DEAD, role)), a_world().index, partition="aws", declared=declared).dead
+    assert {found.identified.id: found.arn for found in dead} == {
+        DEAD: arn("user", "alice"),
+        role: arn("role", "runner"),
+    }
+
+
+def test_an_unexplained_session_is_a_session_of_the_same_name() -> None:
+    night, day = (f"arn:aws:sts::{ACCOUNT}:assumed-role/runner/{session}" for session in ("night", "day"))
+    live = PolicyDocument(trusting("AROADEAD000000000002:night"))
+    read = [
+        read_trust(live, a_world().index, partition="aws", declared=PolicyDocument(trusting(one))).dead[0].arn
+        for one in (night, day, arn("role", "runner"))
+    ]
+    assert read == [arn("role", "runner"), None, None]
+
+
+@pytest.mark.parametrize("condition", ["never on Sundays", {"StringEquals": ["aws:PrincipalOrgID"]}])
+def test_an_unexplained_id_in_a_document_of_another_shape_is_no_guess(condition: object) -> None:
+    odd = {**trusting(DEAD)["Statement"][0], "Condition": condition}
+    role = a_role(trusting(arn("user", "alice")))
+    live = a_role({"Version": "2012-10-17", "Statement": [odd]}, live=True)
+    world = a_world(role, live=(live,), owned=owning(role))
+    standings = [found.standing for found in find_drift(world).findings if found.principal_id == DEAD]
+    assert standings == [Standing.UNKNOWN]
+    assert [found.code for found in make_plan(world, policy=Policy()).blockers] == [Code.RP204]
 
 
 def test_two_live_statements_for_one_declared_one_are_no_guess() -> None:

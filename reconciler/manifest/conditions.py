@@ -6,9 +6,8 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 
-from reconciler.manifest.reading import Path, Problem, Value
+from reconciler.manifest.reading import Problem, Value, refused
 from reconciler.manifest.wording import describe, did_you_mean
-from reconciler.model.diagnostic import Code
 from reconciler.model.policy import listed, text_of
 
 _PLAIN = (
@@ -29,13 +28,13 @@ MEANT = {"yes": 'Write "true".', "on": 'Write "true".', "no": 'Write "false".', 
 def condition_problems(block: Value) -> Iterator[Problem]:
     """Yield where IAM would refuse a condition block, by path from its statement."""
     if not isinstance(block, Mapping):
-        yield _refused(("Condition",), f"`Condition` is a mapping, not {describe(block)}.")
+        yield refused(("Condition",), f"`Condition` is a mapping, not {describe(block)}.")
         return
     for operator, keys in block.items():
         if plain_operator(operator) is None:
             yield _unknown_operator(operator)
         elif not isinstance(keys, Mapping):
-            yield _refused(
+            yield refused(
                 ("Condition", operator), f"{operator} has condition keys, not {describe(keys)}.", "Write {KEY: VALUE}."
             )
         else:
@@ -52,7 +51,7 @@ def plain_operator(operator: str) -> str | None:
 
 def _unknown_operator(operator: str) -> Problem:
     remedy = did_you_mean(operator.rpartition(":")[2], sorted(OPERATORS))
-    return _refused(("Condition", operator), f"{operator} is not a condition operator.", remedy, at_key=True)
+    return refused(("Condition", operator), f"{operator} is not a condition operator.", remedy, at_key=True)
 
 
 def _keys_problems(operator: str, keys: Mapping[str, Value]) -> Iterator[Problem]:
@@ -61,13 +60,13 @@ def _keys_problems(operator: str, keys: Mapping[str, Value]) -> Iterator[Problem
         path = ("Condition", operator, key)
         if seen.setdefault(key.lower(), key) != key:
             message = f"{seen[key.lower()]} and {key} are the same condition key: its case does not count."
-            yield _refused(path, message, at_key=True)
+            yield refused(path, message, at_key=True)
         for index, item in enumerate(listed(value)):
             at = (*path, index) if isinstance(value, list) else path
             if not isinstance(item, str | int):
-                yield _refused(at, f"A condition compares with text, not with {describe(item)}.")
+                yield refused(at, f"A condition compares with text, not with {describe(item)}.")
             elif wrong := _wrong_value(operator, text_of(item)):
-                yield _refused(at, wrong, MEANT.get(text_of(item).lower()))
+                yield refused(at, wrong, MEANT.get(text_of(item).lower()))
 
 
 def _wrong_value(operator: str, value: str) -> str | None:
@@ -90,7 +89,3 @@ def _is_network(value: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refused(path: Path, message: str, remedy: str | None = None, *, at_key: bool = False) -> Problem:
-    return Problem(path, Code.RM114, message, remedy, at_key)

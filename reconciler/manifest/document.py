@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from reconciler.manifest.conditions import condition_problems
-from reconciler.manifest.reading import Path, Problem, Value
+from reconciler.manifest.reading import Path, Problem, Value, refused
 from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION, OLD_VERSION, PolicyDocument
@@ -98,11 +98,6 @@ def unknown_element(key: str, known: tuple[str, ...], where: str) -> Problem:
     """Return what to say of an element that is not one of those known."""
     remedy = did_you_mean(key, known) or f"The elements are {', '.join(known)}."
     return Problem((key,), Code.RM114, f"`{key}` is not an element of {where}.", remedy, at_key=True)
-
-
-def refused(path: Path, message: str, remedy: str | None = None, *, at_key: bool = False) -> Problem:
-    """Return a problem that makes IAM refuse the document."""
-    return Problem(path, Code.RM114, message, remedy, at_key)
 
 
 def _statements_problems(statements: Value, use: Use) -> Iterator[Problem]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from reconciler.manifest.conditions import plain_operator
-from reconciler.manifest.document import refused, texts
-from reconciler.manifest.reading import Path, Problem, Value
+from reconciler.manifest.document import TRUST_ACTIONS, texts
+from reconciler.manifest.reading import Path, Problem, Value, refused
 from reconciler.manifest.slips import NAME, principal_remedy
 from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.arn import Arn, parse_arn
@@ -193,17 +193,12 @@ def _fit_problems(principals: list[tuple[Path, Principal]], statement: Mapping[s
     for path, principal in principals:
         action = _action_of(principal)
         if action and action not in assuming:
-            yield Problem(path, Code.RP214, f"Whoever is trusted here assumes a role with {SPELLED[action]} only.")
+            yield Problem(
+                path, Code.RP214, f"Whoever is trusted here assumes a role with {TRUST_ACTIONS[action]} only."
+            )
     for path, action in actions:
         if action in ASSUMING and action not in needed and needed:
-            yield Problem(path, Code.RP214, f"Nobody who is trusted here can call {SPELLED[action]}.")
-
-
-SPELLED = {
-    ASSUME: "sts:AssumeRole",
-    ASSUME_WITH_SAML: "sts:AssumeRoleWithSAML",
-    ASSUME_WITH_WEB_IDENTITY: "sts:AssumeRoleWithWebIdentity",
-}
+            yield Problem(path, Code.RP214, f"Nobody who is trusted here can call {TRUST_ACTIONS[action]}.")
 
 
 def _action_of(principal: Principal) -> str | None:

@@ -76,6 +76,11 @@ class Problem:
         return any(_covers(gap, self.path, at_key=self.at_key) or gap in self.absent for gap in gaps)
 
 
+def refused(path: Path, message: str, remedy: str | None = None, *, at_key: bool = False) -> Problem:
+    """Return a problem that makes IAM refuse a policy document."""
+    return Problem(path, Code.RM114, message, remedy, at_key)
+
+
 def _covers(gap: Path, path: Path, *, at_key: bool) -> bool:
     return path[: len(gap)] == gap and (len(path) > len(gap) or not at_key)
 

@@ -141,7 +141,7 @@ class RemovedManifest(Keys):
 
 Manifest: TypeAlias = RoleManifest | ManagedPolicyManifest | RemovedManifest
 
-MODELS: Mapping[str, type[RoleManifest | ManagedPolicyManifest | RemovedManifest]] = {
+MODELS: Mapping[str, type[Manifest]] = {
     "Role": RoleManifest,
     "ManagedPolicy": ManagedPolicyManifest,
     "Removed": RemovedManifest,
@@ -150,13 +150,9 @@ HEADS = frozenset({"account", "user", "role", "permission_set", "organization", 
 LATER_KINDS = ("InstanceProfile", "OidcProvider", "SamlProvider")
 LATER_KEYS = ("grants", "expires_at")
 
-_ADAPTERS: Mapping[
-    str,
-    TypeAdapter[list[RoleManifest]] | TypeAdapter[list[ManagedPolicyManifest]] | TypeAdapter[list[RemovedManifest]],
-] = {
-    "Role": TypeAdapter(list[RoleManifest]),
-    "ManagedPolicy": TypeAdapter(list[ManagedPolicyManifest]),
-    "Removed": TypeAdapter(list[RemovedManifest]),
+_ADAPTERS: Mapping[str, TypeAdapter[list[Manifest]]] = {
+    kind: TypeAdapter(list[model])  # type: ignore[valid-type]  # a model is a type, known only while running
+    for kind, model in MODELS.items()
 }
 
 

@@ -29,8 +29,8 @@ from typing import Any, TypeAlias
 
 from reconciler.manifest.document import (
     SID,
+    TRUST_ACTIONS,
     Use,
-    refused,
     sid_problem,
     statement_problems,
     trust_action_problems,
@@ -40,11 +40,10 @@ from reconciler.manifest.principals import (
     ASSUMING,
     SERVICE_DOMAINS,
     SHARED_ISSUERS,
-    SPELLED,
     named_principal_problems,
     principal_problems,
 )
-from reconciler.manifest.reading import MERGED, Path, Problem
+from reconciler.manifest.reading import MERGED, Path, Problem, refused
 from reconciler.manifest.rules import account_problem, name_problems
 from reconciler.manifest.schema import HEADS, TrustEntry
 from reconciler.model.arn import is_account_id, parse_arn, root_arn
@@ -54,6 +53,8 @@ from reconciler.model.principal import WEB_IDENTITIES
 
 Statement: TypeAlias = dict[str, Any]
 Condition: TypeAlias = dict[str, dict[str, Any]]
+Allowed: TypeAlias = tuple[dict[str, Any], list[str], Condition]
+"""What a kind of entry allows: the `Principal`, its actions, and under which condition."""
 
 ANYWHERE = frozenset({"sid", "actions"})
 MFA = frozenset({"require_mfa", "mfa_max_age"})
@@ -239,7 +240,7 @@ def _actions_problems(actions: Iterable[str], own: str) -> Iterator[Problem]:
     for index, action in enumerate(actions):
         yield from trust_action_problems(("actions", index), action)
         if action.lower() in ASSUMING - {own.lower()}:
-            message = f"Whoever is trusted here assumes a role with {own}, never with {SPELLED[action.lower()]}."
+            message = f"Whoever is trusted here assumes a role with {own}, never with {TRUST_ACTIONS[action.lower()]}."
             yield Problem(("actions", index), Code.RP214, message)
 
 
@@ -267,8 +268,8 @@ class Translator:
         condition |= _session_condition(entry)
         return statement | {"Condition": condition} if condition else statement
 
-    def _who(self, entry: TrustEntry) -> tuple[dict[str, Any], list[str], Condition]:
-        """Return principal, actions and condition of an entry, by its head."""
+    def _who(self, entry: TrustEntry) -> Allowed:
+        """Return what an entry allows, by its head."""
         match head_of(entry):
             case "user":
                 return self._entities(entry, Kind.USER, entry.user or [])
@@ -277,11 +278,7 @@ class Translator:
             case "permission_set":
                 return self._permission_set(entry.permission_set or "", entry.account or self.names.account)
             case "organization":
-                return (
-                    {"AWS": "*"},
-                    [ASSUME_ROLE],
-                    {"StringEquals": {"aws:PrincipalOrgID": entry.organization}},
-                )
+                return {"AWS": "*"}, [ASSUME_ROLE], {"StringEquals": {"aws:PrincipalOrgID": entry.organization}}
             case "service":
                 return _service(entry)
             case "oidc":
@@ -294,27 +291,21 @@ class Translator:
     def _root(self, account: str) -> str:
         return root_arn(self.names.partition, account)
 
-    def _entities(
-        self, entry: TrustEntry, kind: Kind, values: list[str]
-    ) -> tuple[dict[str, Any], list[str], Condition]:
+    def _entities(self, entry: TrustEntry, kind: Kind, values: list[str]) -> Allowed:
         arns = [self.names.arn(kind, value) for value in values]
         if not entry.survives_recreation:
             return {"AWS": _one_or_all(arns)}, [ASSUME_ROLE], {}
         accounts = dict.fromkeys(arn.account for arn in map(parse_arn, arns) if arn)
         roots = [self._root(account) for account in accounts]
-        return (
-            {"AWS": _one_or_all(roots)},
-            [ASSUME_ROLE],
-            {"ArnEquals": {"aws:PrincipalArn": _one_or_all(arns)}},
-        )
+        return {"AWS": _one_or_all(roots)}, [ASSUME_ROLE], {"ArnEquals": {"aws:PrincipalArn": _one_or_all(arns)}}
 
-    def _permission_set(self, name: str, account: str) -> tuple[dict[str, Any], list[str], Condition]:
+    def _permission_set(self, name: str, account: str) -> Allowed:
         folder = f"arn:{self.names.partition}:iam::{account}:role/aws-reserved/sso.amazonaws.com"
         role = f"AWSReservedSSO_{name}_*"
         either = [f"{folder}/{role}", f"{folder}/*/{role}"]  # the second with the region of Identity Center
         return {"AWS": self._root(account)}, [ASSUME_ROLE], {"ArnLike": {"aws:PrincipalArn": either}}
 
-    def _oidc(self, entry: TrustEntry) -> tuple[dict[str, Any], list[str], Condition]:
+    def _oidc(self, entry: TrustEntry) -> Allowed:
         issuer = entry.oidc or ""
         condition: Condition = {}
         if entry.audiences:
@@ -326,7 +317,7 @@ class Translator:
         provider = issuer if issuer in WEB_IDENTITIES else self._provider("oidc-provider", issuer)
         return {"Federated": provider}, [ASSUME_WITH["oidc"]], condition
 
-    def _saml(self, name: str) -> tuple[dict[str, Any], list[str], Condition]:
+    def _saml(self, name: str) -> Allowed:
         page = SIGN_IN_PAGES.get(self.names.partition, SIGN_IN_PAGES["aws"])
         condition: Condition = {"StringEquals": {"SAML:aud": page}}
         return {"Federated": self._provider("saml-provider", name)}, [ASSUME_WITH["saml"]], condition
@@ -335,7 +326,7 @@ class Translator:
         return f"arn:{self.names.partition}:iam::{self.names.account}:{kind}/{name}"
 
 
-def _service(entry: TrustEntry) -> tuple[dict[str, Any], list[str], Condition]:
+def _service(entry: TrustEntry) -> Allowed:
     actions = [ASSUME_ROLE, "sts:TagSession"] if entry.service == POD_IDENTITY else [ASSUME_ROLE]
     condition: Condition = {}
     if entry.source_account:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from reconciler import engine
 from reconciler.drift import DriftReport, Finding, Kind
 from reconciler.engine import DriftRun, Settings
@@ -26,7 +28,6 @@ class Watched(House):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.session = self.box.session()  # one whose events can be listened to
         self.slept: list[float] = []
         self.write("keeper.yaml", "kind: Role\nname: keeper\ntrust: [{service: ec2.amazonaws.com}]\n")
 
@@ -54,15 +55,21 @@ class Watched(House):
 
     def let_events_be(self, change: Any) -> None:
         """Have `change` look at every reply of LookupEvents, and do with it what it likes."""
-        self.session.events.register(
+        self._events().register(
             "after-call.cloudtrail.LookupEvents", lambda parsed, **_: change(parsed), unique_id="changed"
         )
 
     def let_lookups_be(self, change: Any) -> None:
         """Have `change` look at what every LookupEvents asks for, and do with it what it likes."""
-        self.session.events.register(
+        self._events().register(
             "before-parameter-build.cloudtrail.LookupEvents", lambda params, **_: change(params), unique_id="asked"
         )
+
+    def _events(self) -> Any:
+        """The events of a session of this house's own: clients that are lent tell nobody else."""
+        if not isinstance(self.session, boto3.Session):
+            self.session = self.box.session()
+        return self.session.events
 
     def trusted_and_gone(self, name: str = "ci", *, by: str = "deployer") -> str:
         """A role that `by` trusts, seen by nobody but CloudTrail, and an hour later deleted; its ID."""

@@ -35,7 +35,7 @@ from reconciler.model.arn import iam_arn
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
-from reconciler.model.principal import PrincipalIndex, Remembered, UniqueId, parse_principal
+from reconciler.model.principal import UNIQUE_ID, PrincipalIndex, Remembered, UniqueId, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
@@ -208,6 +208,17 @@ def index_of(snapshots: Iterable[Snapshot], ledger: Mapping[str, Remembered]) ->
         arn_by_id.update({role.role_id: role.arn for role in snapshot.roles.values() if role.role_id})
     id_by_arn = {arn: unique for unique, arn in arn_by_id.items()}
     return PrincipalIndex(arn_by_id, id_by_arn, ledger, frozenset(accounts))
+
+
+def ids_trusted_in(snapshot: Snapshot) -> set[str]:
+    """Return the unique IDs, of the living and the dead, that trusts of an account name, without their sessions."""
+    values = {
+        place.value
+        for role in snapshot.roles.values()
+        for place in role.trust.principals()
+        if place.key == "AWS" and place.value.startswith(("AROA", "AIDA"))
+    }
+    return {found["id"] for value in values if (found := UNIQUE_ID.fullmatch(value))}
 
 
 Gathered: TypeAlias = dict[str, dict[str, Detail]]

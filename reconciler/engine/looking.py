@@ -11,8 +11,9 @@ from reconciler.engine.runs import AccountCompact
 from reconciler.engine.work import Reading, Work
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.resolve import resolve
+from reconciler.snapshot import ids_trusted_in
 from reconciler.state import compact
-from reconciler.state.history import contradictions, ids_in
+from reconciler.state.history import contradictions
 
 if TYPE_CHECKING:
     from reconciler.drift import DriftReport
@@ -72,7 +73,7 @@ def resolved_by_cloudtrail(
 
 def compacted(work: Work, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:
     """Write the memory of an account without the dead IDs that no account shows; tell how many went."""
-    shown = ids_in(role.trust for one in readings.values() for role in one.snapshot.roles.values())
+    shown = {id_ for one in readings.values() for id_ in ids_trusted_in(one.snapshot)}
     states = [*(one.state for one in readings.values()), *(work.others or ())]
     trusted = {id_ for state in states for owned in state.objects.values() for id_ in owned.principals.values()}
     before = reading.observed

@@ -20,9 +20,9 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.policy import digest_of
 from reconciler.model.principal import PrincipalIndex, Remembered
 from reconciler.plan import Plan
-from reconciler.snapshot import Snapshot, index_of, read_snapshot
+from reconciler.snapshot import Snapshot, ids_trusted_in, index_of, read_snapshot
 from reconciler.state import State, observe
-from reconciler.state.history import ids_in, ledger_of, other_states
+from reconciler.state.history import ledger_of, other_states
 from reconciler.world import Ignore, World
 
 
@@ -295,7 +295,7 @@ def _unexplained(readings: Iterable[Reading]) -> bool:
     shown: set[str] = set()
     for reading in readings:
         known |= reading.observed.ledger.keys()  # the living are in it too
-        shown |= ids_in(role.trust for role in reading.snapshot.roles.values())
+        shown |= ids_trusted_in(reading.snapshot)
     return not shown <= known
 
 

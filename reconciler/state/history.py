@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
-from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import UNIQUE_ID, Remembered
 from reconciler.state.local import STATE, LocalStore
 from reconciler.state.memory import remembered
@@ -185,14 +184,3 @@ def _within(state: State) -> Iterator[Diagnostic]:
 def _said(code: Code, message: str) -> Diagnostic:
     remedy = "The account itself has the word about who lives. Somebody may have edited, copied or merged a state."
     return Diagnostic(code, message, severity=Severity.WARNING, help=remedy)
-
-
-def ids_in(documents: Iterable[PolicyDocument]) -> set[str]:
-    """Return the unique IDs that stand as principals in documents, without sessions."""
-    values = {
-        place.value
-        for document in documents
-        for place in document.settled.principals()
-        if place.key == "AWS" and place.value.startswith(("AROA", "AIDA"))
-    }
-    return {found["id"] for value in values if (found := UNIQUE_ID.fullmatch(value))}

@@ -11,8 +11,10 @@ from reconciler.model.change import Action, Approval, Reason
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered, Standing
+from reconciler.model.role import Role
+from reconciler.snapshot import Snapshot, ids_trusted_in
 from reconciler.state import LocalStore, State
-from reconciler.state.history import accounts_in, contradictions, ids_in, other_states
+from reconciler.state.history import accounts_in, contradictions, other_states
 from tests.cloudtrail.watched import OTHER, Watched, at, orphan
 from tests.scenarios.house import ACCOUNT, arn, change, trusting
 
@@ -162,7 +164,11 @@ def test_ids_are_sought_in_principals_and_nowhere_else(house: Watched, session: 
         "Condition": {"StringLike": {"aws:userid": "AROANOTAPRINCIPAL1234:*"}},
     }
     house.account.force_trust("deployer", {"Version": "2012-10-17", "Statement": [statement]})
-    assert ids_in([PolicyDocument(house.account.trust("deployer"))]) == {dead}
+    live = Role(
+        partition="aws", account=ACCOUNT, name="deployer", trust=PolicyDocument(house.account.trust("deployer"))
+    )
+    taken = Snapshot(account=ACCOUNT, partition="aws", caller_arn="", taken_at="", roles={live.name: live})
+    assert ids_trusted_in(taken) == {dead}
 
 
 def test_other_states_are_not_read_for_a_plan_that_has_no_question(house: Watched) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from reconciler.engine.refusals import (
 )
 from reconciler.engine.runs import AccountCompact, AccountDrift, ApplyRun, DriftRun, PlanRun, Validation, plan_run
 from reconciler.engine.settings import Choices, Progress, Settings, Silent, within
-from reconciler.engine.work import Work
+from reconciler.engine.work import Reading, Work
 from reconciler.manifest import load_manifests, validate_offline
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
@@ -110,31 +110,46 @@ def drift(
     Without the lock, or leave to write, the report is made all the same, and says that the ledger was not updated.
     """
     with Work(settings, Choices(), progress or Silent(), read_only=True) as work, ExitStack() as locks:
-        excuses: dict[str, Diagnostic] = {}
-        for one in work.accounts if record else ():
-            try:
-                work.lock(one, locks, operation="drift", timeout=lock_timeout)
-            except ReconcilerError as error:
-                excuses[one.id] = not_updated(error)
+        excuses = _lock_for_drift(work, locks, lock_timeout) if record else {}
         readings = work.read_all()
         said = doubts(work, readings)
         resolved = resolved_by_cloudtrail(work, readings, said) if ask_cloudtrail else None
-        reports = []
-        for one in work.accounts:
-            if one.id not in readings:
-                reports.append(AccountDrift(account=one.id, name=one.name, error=work.errors[one.id]))
-                continue
-            reading = readings[one.id]
-            report = report_of(work, reading, readings, said[one.id], resolved=resolved, unmanaged=unmanaged)
-            if record and one.id not in excuses:
-                try:
-                    work.store.write(reading.observed)
-                except ReconcilerError as error:
-                    excuses[one.id] = not_updated(error)
-            if one.id in excuses:
-                report = replace(report, warnings=(*report.warnings, excuses[one.id]))
-            reports.append(AccountDrift(account=one.id, name=one.name, report=report))
-        return DriftRun(accounts=tuple(reports), fleet=work.fleet)
+        reports = {
+            account: report_of(work, reading, readings, said[account], resolved=resolved, unmanaged=unmanaged)
+            for account, reading in readings.items()
+        }
+        if record:
+            excuses |= _record(work, [one for account, one in readings.items() if account not in excuses])
+        for account in reports.keys() & excuses.keys():
+            found = reports[account]
+            reports[account] = replace(found, warnings=(*found.warnings, excuses[account]))
+        told = (
+            AccountDrift(account=one.id, name=one.name, report=reports.get(one.id), error=work.errors.get(one.id, ()))
+            for one in work.accounts
+        )
+        return DriftRun(accounts=tuple(told), fleet=work.fleet)
+
+
+def _lock_for_drift(work: Work, locks: ExitStack, timeout: float) -> dict[str, Diagnostic]:
+    """Hold the states of all accounts that can be held; return by account the warning for each of the others."""
+    excuses = {}
+    for one in work.accounts:
+        try:
+            work.lock(one, locks, operation="drift", timeout=timeout)
+        except ReconcilerError as error:
+            excuses[one.id] = not_updated(error)
+    return excuses
+
+
+def _record(work: Work, readings: Iterable[Reading]) -> dict[str, Diagnostic]:
+    """Note in each state who lives there; return by account the warning for each that cannot be written."""
+    excuses = {}
+    for reading in readings:
+        try:
+            work.store.write(reading.observed)
+        except ReconcilerError as error:
+            excuses[reading.account.id] = not_updated(error)
+    return excuses
 
 
 def compact_ledgers(

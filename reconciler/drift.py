@@ -15,8 +15,8 @@ from reconciler.cloudtrail import Resolved, Trace
 from reconciler.compare import Moved, compare
 from reconciler.diff import Decision, blocker_of, decide
 from reconciler.effects import WIDENING, path_effect
-from reconciler.model.arn import parse_arn
-from reconciler.model.change import Reason
+from reconciler.model.arn import Arn, parse_arn
+from reconciler.model.change import ALWAYS_HELD, Approval, Reason
 from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
 from reconciler.model.form import digest_at, paths_of
@@ -116,16 +116,18 @@ def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int
     findings: list[Finding] = []
     warnings: list[Diagnostic] = list(world.snapshot.remarks)
     not_applied = 0
+    ahead = _Ahead()
     for case in cases(world):
         decision = decide(case)
         moved = tuple(compare(case, world, {})) if decision in _COMPARED else ()
+        ahead.note(case, decision, moved)
         findings.extend(_of_case(case, decision, moved, world))
         not_applied += _is_not_applied(case, decision, moved)
         if decision is Decision.BLOCKED:
             warnings.append(blocker_of(case))
     scanned = [role for role in world.snapshot.roles.values() if _is_scanned(role, world)]
     for role in scanned:
-        findings.extend(_of_trust(role, world))
+        findings.extend(_of_trust(role, world, ahead))
         if unmanaged and not role.is_reserved and not _is_managed(role, world):
             findings.append(_unmanaged(role))
     return DriftReport(
@@ -187,18 +189,37 @@ def _is_managed(role: Role, world: World) -> bool:
 # Orphans
 
 
-def _of_trust(role: Role, world: World) -> Iterator[Finding]:
+@dataclass
+class _Ahead:
+    """What an apply would do: the ARNs that it makes, and what a person has to approve about a live role's trust."""
+
+    made: set[str] = field(default_factory=set)
+    waiting: dict[str, frozenset[Approval]] = field(default_factory=dict)
+
+    def note(self, case: Case, decision: Decision, moved: Iterable[Moved]) -> None:
+        """Take note of what would happen to one object."""
+        if case.declaration is not None and decision in _MAKING:
+            self.made.add(case.declaration.value.arn)
+        for found in moved:
+            if found.trust is not None and case.live is not None:
+                self.waiting[case.live.address] = found.approvals & ALWAYS_HELD
+
+
+_MAKING = frozenset({Decision.CREATE, Decision.CREATE_AGAIN, Decision.REPLACE})
+
+
+def _of_trust(role: Role, world: World, ahead: _Ahead) -> Iterator[Finding]:
     """Yield a finding for each dead ID in a role's trust, and notes for those of whom nothing can be known."""
     declaration = world.desired.objects.get(role.address)
     declared = declaration.value.trust if declaration and isinstance(declaration.value, Role) else None
     live = read_trust(role.trust, world.index, partition=world.partition, declared=declared)
     for dead in live.dead:
-        yield _orphan(dead, role, declaration, world)
+        yield _orphan(dead, role, declaration, world, ahead)
     if _is_managed(role, world) and not role.is_reserved:
         yield from _unknowable(role, declaration, world)
 
 
-def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: World) -> Finding:
+def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: World, ahead: _Ahead) -> Finding:
     identified, known = dead.identified, dead.identified.remembered
     managed = _is_managed(role, world)
     if role.is_reserved:
@@ -214,7 +235,7 @@ def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: Wo
         address=role.address,
         managed=managed,
         message=f"{_consequence(dead, role)} {explain(dead, world.index)}.",
-        help=_remedy(dead, role, world, managed=managed) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
+        help=_remedy(dead, role, world, ahead) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
         arn=role.arn,
         place=declaration.place_of("trust") if declaration else None,
         path="trust",
@@ -250,25 +271,47 @@ def _consequence(dead: DeadId, role: Role) -> str:
     return f"{who} can no longer assume {role.address}."
 
 
-def _remedy(dead: DeadId, role: Role, world: World, *, managed: bool) -> str:
+def _remedy(dead: DeadId, role: Role, world: World, ahead: _Ahead) -> str:
     if role.is_reserved:
         return "Only AWS can change this role."
-    if not managed:
+    if not _is_managed(role, world):
         return "Send the trust policy again with the ARN that is meant, or without the ID; or declare the role."
+    arn = parse_arn(dead.arn or "")
+    if arn is not None and str(arn) not in world.index.id_by_arn:
+        return _remedy_of_absence(dead, arn, role, world, ahead)
+    return _remedy_by_apply(dead, role, ahead)
+
+
+def _remedy_of_absence(dead: DeadId, arn: Arn, role: Role, world: World, ahead: _Ahead) -> str:
+    """Return what to do where nothing has the ARN that a dead ID had, as far as it is known."""
+    if str(arn) in ahead.made:
+        return f"`reconciler apply` makes {arn} again, and then binds this trust anew."
+    if world.index.reaches(arn):
+        return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
     if dead.place.effect == "Deny":
+        return _remedy_by_apply(dead, role, ahead)
+    return (
+        f"Find out in account {arn.account} whether it was made again: then"
+        f" `{_apply(role, ahead.waiting.get(role.address, _RE_TRUST))}` trusts it again. If not, take it out of the"
+        " manifest, and apply."
+    )
+
+
+_RE_TRUST = frozenset({Approval.RE_TRUST})
+
+
+def _remedy_by_apply(dead: DeadId, role: Role, ahead: _Ahead) -> str:
+    """Return how to have a dead ID replaced or dropped; a guard waits for nothing but the role being taken over."""
+    kinds = ahead.waiting.get(role.address, frozenset())
+    if dead.place.effect == "Deny" and Approval.ADOPT not in kinds:
         return "Run `reconciler apply`: a Deny is bound again without question."
-    match dead.standing:
-        case Standing.RECREATED | Standing.INFERRED:
-            return (
-                f"Look at `reconciler plan`, then `reconciler apply --auto-approve --approve re_trust:{role.address}`."
-            )
-        case Standing.DELETED if (arn := parse_arn(dead.arn or "")) is not None and not world.index.reaches(arn):
-            return (
-                f"Find out in account {arn.account} whether it was made again: then `reconciler apply --auto-approve"
-                f" --approve re_trust:{role.address}` trusts it again. If not, take it out of the manifest, and apply."
-            )
-        case _:
-            return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
+    return f"Look at `reconciler plan`, then `{_apply(role, kinds)}`."
+
+
+def _apply(role: Role, kinds: frozenset[Approval]) -> str:
+    """Return the command that does what waits for these approvals."""
+    named = "".join(f" --approve {kind}:{role.address}" for kind in Approval if kind in kinds)
+    return f"reconciler apply --auto-approve{named}" if named else "reconciler apply"
 
 
 def _unknowable(role: Role, declaration: Declaration | None, world: World) -> Iterator[Finding]:
@@ -320,7 +363,7 @@ def _unmanaged(role: Role) -> Finding:
 # What is managed
 
 
-_COMPARED = frozenset({Decision.COMPARE, Decision.REPLACE, Decision.IMPORT})
+_COMPARED = frozenset({Decision.COMPARE, Decision.REPLACE, Decision.IMPORT, Decision.RECREATED})
 
 
 def _of_case(case: Case, decision: Decision, moved: Iterable[Moved], world: World) -> Iterator[Finding]:
@@ -385,10 +428,17 @@ def _changed(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Findi
             Code.RP220,
             severity=Severity.ERROR if wider else Severity.WARNING,
             message=f"{found.path} of {case.address} was changed outside{more}.",
-            remedy="`reconciler plan` shows the difference; apply puts it back, or declare what is there.",
+            remedy=f"`reconciler plan` shows the difference; apply puts it back{_once(found)}, or declare what is"
+            " there.",
             path=found.path,
             place=case.declaration.place_of(found.path),
         )
+
+
+def _once(found: Moved) -> str:
+    """Return what a person has to agree to before a path is put back; empty for nothing."""
+    kinds = [f"`{kind}`" for kind in Approval if kind in found.approvals & ALWAYS_HELD]
+    return f", once {' and '.join(kinds)} {'are' if len(kinds) > 1 else 'is'} approved" if kinds else ""
 
 
 def _renamed(case: Case, found: Moved, world: World) -> Iterator[Finding]:

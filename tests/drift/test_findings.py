@@ -164,3 +164,74 @@ def test_tags_of_a_policy_are_compared_where_they_are_declared(house: House) -> 
     assert findings(house.drift()) == [("changed_outside", "warning", "managed_policy/Lists")]
     assert not held(house.apply())
     house.assert_at_rest()
+
+
+def followed(house: House, advice: str | None) -> list[str]:
+    """Do what a remedy says after `reconciler apply`, word by word; return what is held all the same."""
+    assert advice is not None
+    command = advice.partition("`reconciler apply")[2].partition("`")[0].split()
+    kinds = [word.partition(":") for word in command if ":" in word]
+    return held(house.apply(approve=tuple((Approval(kind), address) for kind, _, address in kinds)))
+
+
+@pytest.mark.parametrize("lost", ["nothing", "the ledger", "everything"])
+def test_the_remedy_of_a_dead_id_is_enough(applied: House, lost: str) -> None:
+    applied.account.recreate_user("alice")
+    if lost == "the ledger":
+        applied.change_memory(ledger={})
+    if lost == "everything":
+        applied.lose_state()
+    (found,) = (found for found in applied.drift(record=False).findings if found.principal_id)
+    assert followed(applied, found.help) == []
+    applied.assert_at_rest()
+
+
+def test_the_remedy_of_two_ids_that_may_be_either_of_two_is_enough(applied: House) -> None:
+    applied.account.create_user("bob")
+    applied.write("deployer.yaml", ROLE.replace("user: alice", "user: [alice, bob]"))
+    applied.settle()
+    applied.account.recreate_user("alice")
+    applied.account.recreate_user("bob")
+    applied.change_memory(ledger={})
+    report = applied.drift(record=False)
+    assert {found.code for found in report.findings} == {Code.RP203}
+    assert followed(applied, report.findings[0].help) == []
+    applied.assert_at_rest()
+
+
+def test_a_dead_id_that_is_not_declared_needs_no_approval_to_go(applied: House) -> None:
+    applied.account.create_user("bob")
+    applied.account.put_trust("deployer", trusting(arn("user", "alice"), arn("user", "bob")))
+    applied.drift()
+    applied.account.recreate_user("bob")
+    (found,) = (found for found in applied.drift().findings if found.principal_id)
+    assert followed(applied, found.help) == []
+    applied.assert_at_rest()
+
+
+def test_a_role_that_the_next_apply_makes_again_need_not_be_taken_out(applied: House) -> None:
+    applied.write("deployer.yaml", ROLE.replace("user: alice", "role: other"))
+    applied.settle()
+    applied.account.delete_role("other")
+    (found,) = (found for found in applied.drift().findings if found.principal_id)
+    assert found.help == f"`reconciler apply` makes {arn('role', 'other')} again, and then binds this trust anew."
+    assert applied.apply(approve=((Approval.UNDO_NARROWING, "role/other"),)).is_complete
+    applied.assert_at_rest()
+
+
+def test_a_guard_against_somebody_who_is_gone_is_not_said_to_be_bound_again(applied: House) -> None:
+    guard = f"{{Effect: Deny, Principal: {{AWS: {arn('user', 'bob')}}}, Action: 'sts:AssumeRole'}}"
+    applied.account.create_user("bob")
+    applied.write("deployer.yaml", ROLE.replace("{user: alice}", f"{{user: alice}}, {{statement: {guard}}}"))
+    applied.settle()
+    applied.account.delete_user("bob")
+    (found,) = (found for found in applied.drift().findings if found.principal_id)
+    assert found.effect == "Deny"
+    assert str(found.help).startswith("Take it out of the manifest")
+    assert (Code.RP204, "role/deployer") in codes(applied.plan().blockers)
+
+
+def test_what_was_narrowed_outside_is_said_to_wait_for_a_person(applied: House) -> None:
+    applied.account.put_role_policy("deployer", "deploy", allow("s3:ListBucket"))
+    (found,) = applied.drift().findings
+    assert "apply puts it back, once `undo_narrowing` is approved" in str(found.help)

@@ -8,7 +8,6 @@ out: a role is made with a narrower trust, one that is there is blocked, and the
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from reconciler.model.diagnostic import Code, Diagnostic
 from reconciler.model.policy import PolicyDocument, PrincipalInPlace
 from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.model.role import Role
-from reconciler.operations import closed_trust
+from reconciler.operations import Now, closed_trust
 from reconciler.plan import Plan, needed_for
 from reconciler.state import State
 from reconciler.trust import YET_TO_BE_GIVEN, principal_ids
@@ -84,12 +83,12 @@ def working_order(plans: Iterable[Plan]) -> list[str]:
     by_account = {plan.account: plan for plan in plans}
     makes = {arn: plan.account for plan in by_account.values() for arn in made_in(plan)}
     takes = {arn: plan.account for plan in by_account.values() for arn in _deleted_in(plan)}
-    needs: dict[str, set[str]] = defaultdict(set, {account: set() for account in by_account})
+    needs: dict[str, set[str]] = {account: set() for account in by_account}
     for account, plan in by_account.items():
-        for arn in _named_in(plan):
-            needs[account] |= {makes[arn]} - {account} if arn in makes else set()
-        for arn in _let_go_in(plan) if takes else ():
-            needs[takes.get(arn, account)] |= {account} - {takes.get(arn, account)}
+        needs[account] |= {makes[arn] for arn in _named_in(plan) & makes.keys()} - {account}
+        let_go = {*_let_go_in(plan)} if takes else set()
+        for arn in let_go & takes.keys():
+            needs[takes[arn]] |= {account} - {takes[arn]}
     return in_turn(needs)
 
 
@@ -214,9 +213,10 @@ def _without(role: Role, missing: AbstractSet[str], index: PrincipalIndex) -> Po
     def waits(place: PrincipalInPlace) -> bool:
         return str(index.entity_of(parse_principal(place.key, place.value))) in missing
 
-    partial = role.trust.without_principals(waits)
-    guards = any(waits(place) for place in role.trust.principals() if place.effect != "Allow")
-    return partial if has_effect(partial, "Allow") and not guards else closed_trust(role.partition, role.account)
+    partial = Now(ids={}, coming=waits).writable(role.trust)
+    if partial is None or not has_effect(partial, "Allow"):
+        return closed_trust(role.partition, role.account)
+    return partial
 
 
 def told_of(plan: Plan, left_out: Mapping[str, LeftOut]) -> Plan:

@@ -25,13 +25,19 @@ class Validation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountPlan:
-    """One account's plan, or why there is none."""
+class OfAccount:
+    """What a command gives back of one account; `error` is why there is nothing else."""
 
     account: str
     name: str | None = None
-    plan: Plan | None = None
     error: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountPlan(OfAccount):
+    """One account's plan, or why there is none."""
+
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,18 +55,15 @@ class PlanRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountApply:
+class AccountApply(OfAccount):
     """What became of one account: the plan that was carried out and its result, or why it was not.
 
     `calls` are all requests answered for the account, those of reading it included.
     """
 
-    account: str
-    name: str | None = None
     plan: Plan | None = None
     result: ApplyResult | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
-    error: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +77,10 @@ class ApplyRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountDrift:
+class AccountDrift(OfAccount):
     """One account's report, or why there is none."""
 
-    account: str
-    name: str | None = None
     report: DriftReport | None = None
-    error: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,15 +92,12 @@ class DriftRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountCompact:
+class AccountCompact(OfAccount):
     """What became of one account's ledger: how many dead IDs were dropped and kept, or why nothing was done."""
 
-    account: str
-    name: str | None = None
     dropped: int = 0
     kept: int = 0
     warnings: tuple[Diagnostic, ...] = ()
-    error: tuple[Diagnostic, ...] = ()
 
 
 def plan_run(plans: Sequence[AccountPlan], *, fleet: bool) -> PlanRun:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from reconciler.apply import Applied, ApplyResult, Outcome
+from reconciler.apply import ApplyResult, Outcome
 from reconciler.drift import DriftReport, Finding
 from reconciler.model.diagnostic import Diagnostic, Place, Severity
 from reconciler.plan import Plan
@@ -47,7 +48,12 @@ def drift_to_json(report: DriftReport) -> Json:
     return {
         "format_version": FORMAT_VERSION,
         "account": report.account,
-        "summary": _drift_summary([report]),
+        "summary": {
+            "findings": len(report.counted),
+            "orphaned_principals": report.orphaned_principals,
+            "not_applied": report.not_applied,
+            "roles_scanned": report.roles_scanned,
+        },
         "findings": [_finding(finding) for finding in report.findings],
         "warnings": diagnostics_to_json(report.warnings),
         "calls": dict(sorted(report.calls.items())),
@@ -60,7 +66,7 @@ def apply_to_json(result: ApplyResult, *, plan: Plan | None = None, calls: Mappi
         "format_version": FORMAT_VERSION,
         "account": result.account,
         "fingerprint": result.fingerprint,
-        "summary": _applied([result.summary]),
+        "summary": asdict(result.summary),
         "interrupted": result.interrupted,
         "outcomes": [_outcome(outcome) for outcome in result.outcomes],
         "problems": diagnostics_to_json(result.problems),
@@ -103,15 +109,6 @@ def _place(place: Place | None) -> Json:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def _drift_summary(reports: Sequence[DriftReport]) -> Json:
-    return {
-        "findings": sum(len(report.counted) for report in reports),
-        "orphaned_principals": sum(report.orphaned_principals for report in reports),
-        "not_applied": sum(report.not_applied for report in reports),
-        "roles_scanned": sum(report.roles_scanned for report in reports),
-    }
-
-
 def _finding(finding: Finding) -> Json:
     return {
         "kind": finding.kind.value,
@@ -136,12 +133,6 @@ def _finding(finding: Finding) -> Json:
         "message": finding.message,
         "help": finding.help,
     }
-
-
-def _applied(summaries: Sequence[Applied]) -> Json:
-    names = ("imported", "added", "changed", "destroyed", "forgotten", "failed", "held")
-    rows = [(s.imported, s.added, s.changed, s.destroyed, s.forgotten, s.failed, s.held) for s in summaries]
-    return dict(zip(names, map(sum, zip(*rows, strict=True)), strict=True))
 
 
 def _outcome(outcome: Outcome) -> Json:

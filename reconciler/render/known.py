@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from reconciler.cloudtrail import Deed, Trace
+from reconciler.render.json import FORMAT_VERSION
 from reconciler.render.lines import BLANK, Line, Span, Tone, line
 from reconciler.state.history import Holder, Known
-
-FORMAT_VERSION = "1"
 
 
 def known_lines(found: Sequence[Known]) -> Iterator[Line]:

@@ -83,11 +83,6 @@ def drift_lines(report: DriftReport, width: int) -> Iterator[Line]:
     yield from _followed_by_a_gap(all_diagnostics(report.warnings, width=width))
 
 
-def diagnostics_text(found: Iterable[Diagnostic], canvas: Canvas) -> str:
-    """Return diagnostics one below the other."""
-    return paint(all_diagnostics(found, width=canvas.width), canvas)
-
-
 def validation_text(found: Sequence[Diagnostic], canvas: Canvas, *, files: int, objects: int) -> str:
     """Return what `validate` found, and the sentence."""
     where = f"{counted(objects, 'object')} in {counted(files, 'file')}"

@@ -14,13 +14,13 @@ from reconciler.apply import ApplyResult
 from reconciler.drift import DriftReport
 from reconciler.model.diagnostic import Code, Diagnostic, Place
 from reconciler.plan import Plan
-from reconciler.render.lines import Canvas
+from reconciler.render.diagnostics import all_diagnostics
+from reconciler.render.lines import Canvas, paint
 from reconciler.render.story import catalogue_text, story_text
 from reconciler.render.text import (
     NO_CHANGES,
     Titled,
     apply_text,
-    diagnostics_text,
     drift_text,
     plan_text,
     validation_text,
@@ -47,6 +47,10 @@ def drift(report: DriftReport, canvas: Canvas = PLAIN) -> str:
 
 def applied(result: ApplyResult, canvas: Canvas = PLAIN) -> str:
     return apply_text([Titled(result=result)], canvas, plans={given.ACCOUNT: given.EVERY_KIND})
+
+
+def told(*found: Diagnostic, canvas: Canvas = PLAIN) -> str:
+    return paint(all_diagnostics(found, width=canvas.width), canvas)
 
 
 def test_a_plan_with_every_kind_of_change(golden: SnapshotAssertion) -> None:
@@ -159,7 +163,7 @@ def test_an_apply_around_a_blocker_is_not_complete() -> None:
 
 
 def test_diagnostics_show_the_line_with_a_caret(golden: SnapshotAssertion) -> None:
-    assert diagnostics_text(given.PLACES, PLAIN) == golden
+    assert told(*given.PLACES) == golden
 
 
 @pytest.mark.parametrize("width", [40, 60, 100])
@@ -168,7 +172,7 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown_as_far_as_it_fits(wid
     text = "".join(chr(ord("a") + at % 26) for at in range(300))
     found = Diagnostic(Code.RM106, "Too long.", place=Place("a.yaml", 7, column, text))
 
-    lines = diagnostics_text([found], Canvas(width=width)).splitlines()
+    lines = told(found, canvas=Canvas(width=width)).splitlines()
     shown, below = next((one, other) for one, other in pairwise(lines) if other.endswith("^"))
 
     assert len(shown) <= width
@@ -178,7 +182,7 @@ def test_of_a_long_line_the_part_around_the_caret_is_shown_as_far_as_it_fits(wid
 def test_a_line_that_fits_is_shown_whole() -> None:
     found = Diagnostic(Code.RM106, "Too long.", place=Place("a.yaml", 7, 3, "a" * 30))
 
-    assert f"7 │ {'a' * 30}\n" in diagnostics_text([found], Canvas(width=40))
+    assert f"7 │ {'a' * 30}\n" in told(found, canvas=Canvas(width=40))
 
 
 def test_validation_counts_what_it_found(golden: SnapshotAssertion) -> None:

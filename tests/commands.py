@@ -59,3 +59,15 @@ def run_process(*arguments: str, **environment: str) -> Finished:
         encoding="utf-8",
     )
     return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Return the top-level names of all that a command imports, as `-X importtime` tells it."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "reconciler", *arguments],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}

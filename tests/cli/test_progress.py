@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
 from reconciler.apply import Outcome, Result
 from reconciler.cli.progress import Watch
 from reconciler.model.change import Call
+from tests.cli.stream import Stream
 
 DONE = Outcome(address="role/a\x1b[2J", call=Call.CREATE_ROLE, outcome=Result.DONE)
-
-
-class Stream(io.StringIO):
-    """Standard error, at a terminal or not."""
-
-    def __init__(self, *, terminal: bool) -> None:
-        super().__init__()
-        self._terminal = terminal
-
-    def isatty(self) -> bool:
-        return self._terminal
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str = "xterm") -> str:

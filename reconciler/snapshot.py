@@ -165,11 +165,6 @@ def read_snapshot(
         )
 
 
-def confirm_absent(iam: Iam, name: str) -> Role | None:
-    """Return None if GetRole does not know the role either, else the role: absence from a list is no proof."""
-    return or_none(lambda: read_role(iam, name))
-
-
 def read_role(iam: Iam, name: str) -> Role:
     """Return one role with all that is attached to it: GetRole, and what the lists of it name; raises AwsError."""
     role = iam.get_role(name)
@@ -288,7 +283,7 @@ class _Reading:
         return roles, sorted(doubtful)
 
     def _whole(self, name: str) -> Role | None:
-        return confirm_absent(self._iam, name)
+        return or_none(lambda: read_role(self._iam, name))
 
     def _passing(self, roles: Mapping[str, Role]) -> list[Role]:
         """Return the roles whose trust shows what IAM shows for a moment only: a living ID, or nobody's ARN."""

@@ -16,8 +16,9 @@ from reconciler.model.declared import Desired
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
 from reconciler.plan import Plan
-from reconciler.snapshot import Snapshot, confirm_absent, read_policy
+from reconciler.snapshot import Snapshot, read_policy, read_role
 from reconciler.state import State
+from reconciler.world import Ignore
 
 
 def names(snapshot: Snapshot) -> Names:
@@ -55,16 +56,29 @@ def _refers_to_policy(manifest: Manifest) -> bool:
             assert_never(manifest)
 
 
+def lets_go_of_policies(snapshot: Snapshot, declared: Sequence[Manifest], ignore: Ignore) -> bool:
+    """Tell whether customer managed policies matter after all: one, not read, is to be taken off a declared role.
+
+    It may be one that denies, put there to lock somebody out: whether it does, only its text says.
+    """
+    if snapshot.policies is not None:
+        return False
+    exclusive = (one for one in declared if isinstance(one, RoleManifest) and one.managed_policies_mode == "exclusive")
+    roles = (snapshot.roles.get(manifest.name) for manifest in exclusive)
+    attached = {arn for role in roles if role is not None for arn in role.managed_policies}
+    return any(":iam::aws:policy/" not in arn and not ignore.has_policy(arn) for arn in attached)
+
+
 def with_what_is_missing(snapshot: Snapshot, state: State, iam: Iam) -> Snapshot:
     """Return the snapshot with what is owned and was not in the lists, if IAM has it after all.
 
     Absence from a list is no proof: pages may shift while they are read.
     """
     roles, policies = dict(snapshot.roles), dict(snapshot.policies or {})
-    for address in {*state.objects, *state.intents}:
+    for address in sorted({*state.objects, *state.intents}):
         kind, _, name = address.partition("/")
         if kind == "role" and name not in roles:
-            role = confirm_absent(iam, name)
+            role = or_none(partial(read_role, iam, name))
             roles |= {} if role is None else {role.name: role}
     for address, owned in state.objects.items():
         if address.startswith("managed_policy/") and owned.arn not in policies:

@@ -8,7 +8,7 @@ input: whatever is wrong comes back as a `Diagnostic` with its place, all of it 
 
 from __future__ import annotations
 
-from reconciler.manifest.declare import account_diagnostics, accounts, declare, validate_offline
+from reconciler.manifest.declare import account_diagnostics, declare, validate_offline
 from reconciler.manifest.load import Document, Manifests, load_manifests
 from reconciler.manifest.names import Kind, Names, Resolver
 
@@ -19,7 +19,6 @@ __all__ = [
     "Names",
     "Resolver",
     "account_diagnostics",
-    "accounts",
     "declare",
     "load_manifests",
     "validate_offline",

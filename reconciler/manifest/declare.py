@@ -53,11 +53,6 @@ def declare(
     return desired, declaring.diagnostics
 
 
-def accounts(manifests: Manifests) -> tuple[str, ...]:
-    """Return the accounts that the manifests name, sorted."""
-    return tuple(sorted({found.manifest.account for found in manifests.documents if found.manifest.account}))
-
-
 def account_diagnostics(
     manifests: Manifests, *, default_account: str | None, configured: Collection[str] = ()
 ) -> list[Diagnostic]:
@@ -80,20 +75,17 @@ def _account_problem(account: str | None, default: str | None, configured: Colle
     return Problem(("account",), Code.RM113, message, f"Add [accounts.{account}] to reconciler.toml.")
 
 
-def validate_offline(
-    manifests: Manifests, *, partition: str | None = None, default_account: str | None = None
-) -> list[Diagnostic]:
+def validate_offline(manifests: Manifests, *, default_account: str | None = None) -> list[Diagnostic]:
     """Return all that can be known to be wrong without AWS, in every account that the manifests speak of.
 
-    A partition that is not given is taken from the ARNs that the documents of an account have most of.
+    The partition is taken to be that of the ARNs that the documents of an account have most of.
     """
     by_account: dict[str, list[Document]] = {}
     for document in sorted((*manifests.documents, *manifests.flawed), key=lambda found: found.position):
         by_account.setdefault(_account_of(document, default_account or NOWHERE), []).append(document)
     found = list(manifests.diagnostics)
     for account, documents in sorted(by_account.items()):
-        assumed = partition or _likely_partition(documents)
-        declaring = _Declaring(_resolver(documents, account, assumed, Names()))
+        declaring = _Declaring(_resolver(documents, account, _likely_partition(documents), Names()))
         declaring.take_all(documents)
         found += declaring.diagnostics
     return sorted(found, key=in_order)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -152,8 +151,7 @@ class _Mending:
 
     def _take_out(self, error: ValidationError) -> None:
         found = error.errors(include_url=False, include_context=True)
-        unknown = [details for details in found if details["type"] == "extra_forbidden"]
-        for details in chain(unknown, (details for details in found if details["type"] != "extra_forbidden")):
+        for details in sorted(found, key=lambda one: one["type"] != "extra_forbidden"):  # what is misspelt comes first
             path = details["loc"]
             if details["type"] == "extra_forbidden":
                 self._unknown_key(path)

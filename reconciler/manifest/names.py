@@ -8,12 +8,15 @@ reference_identifiers).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 from reconciler.model.arn import iam_arn
+
+NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 
 
 class Kind(StrEnum):

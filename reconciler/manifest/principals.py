@@ -11,8 +11,9 @@ from typing import assert_never
 
 from reconciler.manifest.conditions import plain_operator
 from reconciler.manifest.document import TRUST_ACTIONS, texts
+from reconciler.manifest.names import NAME
 from reconciler.manifest.reading import Path, Problem, Value, refused
-from reconciler.manifest.slips import NAME, principal_remedy
+from reconciler.manifest.slips import principal_remedy
 from reconciler.manifest.wording import describe, did_you_mean
 from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.diagnostic import Code, Severity

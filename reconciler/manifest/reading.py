@@ -20,7 +20,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 LONGEST_NUMBER = 128
 DEEPEST_NESTING = 128
-MOST_HIDDEN = MOST_FAULTS = 20  # of a text that is no text there would be no end
+MOST_FAULTS = 20  # of a text that is no text there would be no end
 
 MERGED = "<<"
 UNKNOWN = "\ufffd"
@@ -171,4 +171,4 @@ def made_visible(text: str) -> str:
 def hidden_faults(text: str) -> list[Fault]:
     """Return a fault for every character that a text must not have: control characters and what cannot be seen."""
     cursor = Cursor(text)
-    return [hidden_fault(found, cursor.mark(found.start())) for found in islice(HIDDEN.finditer(text), MOST_HIDDEN)]
+    return [hidden_fault(found, cursor.mark(found.start())) for found in islice(HIDDEN.finditer(text), MOST_FAULTS)]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from reconciler.manifest.names import NAME
 from reconciler.manifest.reading import Path, Problem
 from reconciler.manifest.schema import (
     ManagedPolicyManifest,
@@ -17,7 +18,7 @@ from reconciler.manifest.schema import (
     RemovedManifest,
     RoleManifest,
 )
-from reconciler.manifest.slips import NAME, account_remedy, name_remedy
+from reconciler.manifest.slips import account_remedy, name_remedy
 from reconciler.manifest.wording import did_you_mean
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code

@@ -6,13 +6,12 @@ them at first. `WORDS` and `ENTRY_WORDS` say which key is meant, as plainly as i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from reconciler.manifest.names import NAME
 from reconciler.manifest.reading import Path, Value
 from reconciler.model.arn import is_account_id, parse_arn
 
-NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 ACCOUNT_DIGITS = 12
 SHORTEST_ACCOUNT = 9  # of an account ID whose zeros were lost; with fewer digits it is something else
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,29 @@ def test_a_changed_role_shows_its_former_self_for_a_while(sandbox: Sandbox, plai
     sandbox.advance(5)
     document: Any = plain.get_role(RoleName="r")["Role"]["AssumeRolePolicyDocument"]
     assert principals(document) == {"123456789012"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda iam: iam.tag_role(RoleName="r", Tags=[{"Key": "team", "Value": "blue"}]),
+        lambda iam: iam.untag_role(RoleName="r", TagKeys=["team"]),
+        lambda iam: iam.update_role_description(RoleName="r", Description="new"),
+        lambda iam: iam.update_role(RoleName="r", Description="new"),
+        lambda iam: iam.update_role(RoleName="r", MaxSessionDuration=7200),
+    ],
+    ids=["tagged", "untagged", "described", "described by UpdateRole", "duration"],
+)
+def test_whatever_of_a_role_was_changed_shows_only_after_a_while(
+    change: Callable[[IAMClient], object], sandbox: Sandbox, plain: IAMClient
+) -> None:
+    plain.create_role(RoleName="r", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "team", "Value": "red"}])
+    before = plain.get_role(RoleName="r")["Role"]
+    sandbox.faults.propagation(updates=5)
+    change(plain)
+    assert plain.get_role(RoleName="r")["Role"] == before
+    sandbox.advance(5)
+    assert plain.get_role(RoleName="r")["Role"] != before
 
 
 @fact(

@@ -39,13 +39,19 @@ def visible(call: Call) -> list[Role]:
     return [world.as_seen(role) for role in call.tables.roles if not world.is_too_new(role, world.delays.reads)]
 
 
+def changing(call: Call) -> Role:
+    """The role that the call names and changes in a way that is open to everybody; what it was may show for a while."""
+    role = named(call)
+    call.world.changes(role)
+    return role
+
+
 def editable(call: Call) -> Role:
-    """The role that the call names, or UnmodifiableEntity when only AWS may change it."""
+    """The role that the call names and changes, or UnmodifiableEntity when only AWS may."""
     role = named(call)
     if is_protected(role) and not isinstance(call.caller, AwsItself):
         raise unmodifiable(role.name)
-    call.world.changes(role)
-    return role
+    return changing(call)
 
 
 def _trust(call: Call, text: str) -> Document:
@@ -92,9 +98,8 @@ def _list_roles(call: Call) -> Result:
 
 
 def _update_role(call: Call) -> Result:
-    role = named(call)
     # Only the description of a protected role is open to its account.
-    before = editable(call) if call.params.keys() - {"RoleName", "Description"} else role
+    before = editable(call) if call.params.keys() - {"RoleName", "Description"} else changing(call)
     if call.world.switches.omitted_resets:
         before = replace(before, description=None, max_session_duration=3600)
     signin = call.params.get("MaxSigninSessionDuration", before.max_signin_session_duration)
@@ -104,13 +109,12 @@ def _update_role(call: Call) -> Result:
         max_session_duration=call.params.get("MaxSessionDuration", before.max_session_duration),
         max_signin_session_duration=None if call.params.get("ResetMaxSigninSessionDuration") else signin,
     )
-    call.world.changes(role)
     call.tables.roles.put(after)
     return {}
 
 
 def _update_role_description(call: Call) -> Result:
-    role = replace(named(call), description=call.text("Description"))
+    role = replace(changing(call), description=call.text("Description"))
     call.tables.roles.put(role)
     return {"Role": views.role_got(role, call.account, call.world)}
 
@@ -173,7 +177,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "UpdateAssumeRolePolicy": _update_assume_role_policy,
     "DeleteRole": _delete_role,
     **boundary_calls("Role", named=editable, within=lambda tables: tables.roles),
-    **tag_calls("Role", named=named, within=lambda tables: tables.roles),
+    **tag_calls("Role", named=changing, shown=named, within=lambda tables: tables.roles),
     "CreateServiceLinkedRole": _create_service_linked_role,
     "DeleteServiceLinkedRole": _delete_service_linked_role,
     "GetServiceLinkedRoleDeletionStatus": _service_linked_role_deletion_status,

@@ -34,6 +34,12 @@ class Ignore:
     managed_policies: tuple[str, ...] = ()
     inline_policies: tuple[str, ...] = ()
 
+    def has_policy(self, arn: str) -> bool:
+        """Tell whether a managed policy is left alone, by its ARN or its name."""
+        parsed = parse_arn(arn)
+        name = parsed.name if parsed else arn
+        return matches(arn, self.managed_policies) or matches(name, self.managed_policies)
+
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Tell whether a name fits one of the patterns, case counting."""
@@ -145,7 +151,7 @@ class World:
 
     def _view_of_role(self, live: Role, declaration: Declaration | None) -> Role:
         declared = declaration.value if declaration and isinstance(declaration.value, Role) else None
-        attached = frozenset(arn for arn in live.managed_policies if not self._is_ignored(arn))
+        attached = frozenset(arn for arn in live.managed_policies if not self.ignore.has_policy(arn))
         inline = {
             name: document
             for name, document in live.inline_policies.items()
@@ -172,11 +178,6 @@ class World:
             tags=self._tags(live.tags, declaration),
             permissions_boundary=boundary,
         )
-
-    def _is_ignored(self, arn: str) -> bool:
-        parsed = parse_arn(arn)
-        name = parsed.name if parsed else arn
-        return matches(arn, self.ignore.managed_policies) or matches(name, self.ignore.managed_policies)
 
 
 def owner_of(value: Role | ManagedPolicy) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from reconciler.engine.accounts import Account, chosen, planned, reachable
-from reconciler.engine.live import names, policies_matter, with_what_is_missing
+from reconciler.engine.live import lets_go_of_policies, names, policies_matter, with_what_is_missing
 from reconciler.engine.refusals import another_state, raise_errors
 from reconciler.engine.settings import Choices, Progress, Settings, real, store_of, within
 from reconciler.iam import Aws, Iam
@@ -205,9 +206,9 @@ class Work:
             raise ReconcilerError(another_state(account.id, self.settings.state))
         documents = self.manifests.of_account(account.id, default=self.home.account)
         declared = [document.manifest for document in documents]
-        snapshot = read_snapshot(
+        read = partial(
+            read_snapshot,
             iam,
-            with_policies=policies_matter(declared, state, self.saved),
             clock=self.settings.clock,
             policy_tags_of=[
                 iam_arn(partition=iam.partition, account=account.id, kind="policy", path=one.path, name=one.name)
@@ -216,6 +217,9 @@ class Work:
             ],
             on_page=lambda call, items: self.progress.page(account.id, call, items),
         )
+        snapshot = read(with_policies=policies_matter(declared, state, self.saved))
+        if lets_go_of_policies(snapshot, declared, self._ignore):
+            snapshot = read(with_policies=True)
         snapshot = with_what_is_missing(snapshot, state, iam)
         living = index_of([snapshot], {}).arn_by_id
         observed = observe(state, living, at=snapshot.taken_at, accounts=frozenset({account.id}))
@@ -265,19 +269,23 @@ class Work:
                 names=names(reading.snapshot),
             )
             raise_errors(told)
-        ignore = self.settings.config.ignore
         return World(
             desired=desired,
             snapshot=reading.snapshot,
             state=reading.state,
             index=self.index(readings),
-            ignore=Ignore(
-                roles=tuple(ignore.roles),
-                tags=tuple(ignore.tags),
-                managed_policies=tuple(ignore.managed_policies),
-                inline_policies=tuple(ignore.inline_policies),
-            ),
+            ignore=self._ignore,
             own_elsewhere=self.own_ids(readings) if len(readings) > 1 else frozenset(),
+        )
+
+    @property
+    def _ignore(self) -> Ignore:
+        ignore = self.settings.config.ignore
+        return Ignore(
+            roles=tuple(ignore.roles),
+            tags=tuple(ignore.tags),
+            managed_policies=tuple(ignore.managed_policies),
+            inline_policies=tuple(ignore.inline_policies),
         )
 
     def calls(self, reading: Reading) -> dict[str, int]:

@@ -116,6 +116,42 @@ def test_a_change_of_the_manifest_is_no_way_around(applied: House, narrow: Calla
     applied.settle()
 
 
+DENIAL = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+PLAIN = "kind: Role\nname: deployer\ntrust: [{user: alice}]\n"
+
+
+@pytest.fixture
+def locked(house: House) -> House:
+    """A house whose manifests know no policy, and a role that somebody stopped with one of his own."""
+    house.account.create_user("alice")
+    house.write("deployer.yaml", PLAIN)
+    house.settle()
+    house.account.attach_role_policy("deployer", house.account.create_policy("Incident", DENIAL))
+    return house
+
+
+@pytest.mark.parametrize("more", ["", 'managed_policies: ["arn:aws:iam::aws:policy/ReadOnlyAccess"]\n'])
+def test_a_denial_stays_attached_though_no_manifest_knows_a_policy(locked: House, more: str) -> None:
+    locked.write("deployer.yaml", PLAIN + more)
+    (_, _, approvals, waits) = told(locked.plan())["role/deployer"]
+    assert (approvals, waits) == (UNDO, True)
+    assert held(locked.apply()) == ["role/deployer"]
+    assert list(locked.account.state.tables.roles.get("deployer").attached) == [arn("policy", "Incident")]
+    (found,) = locked.drift().findings
+    assert (found.severity.value, "allows more" in found.message) == ("warning", False)
+    locked.settle()
+
+
+def test_policies_that_stay_attached_are_not_read(locked: House) -> None:
+    locked.configure(ignore={"managed_policies": ["Incident*"]})
+    assert told(locked.plan()) == {}
+    ignored = locked.box.calls["GetAccountAuthorizationDetails"]
+    locked.configure()
+    locked.write("deployer.yaml", PLAIN + "managed_policies_mode: additive\n")
+    assert told(locked.plan()) == {}
+    assert ignored == locked.box.calls["GetAccountAuthorizationDetails"] == 2, "one for each plan"
+
+
 def test_naming_the_decision_releases_it_and_nothing_else(applied: House) -> None:
     applied.account.delete_role_policy("deployer", "deploy")
     applied.account.detach_role_policy("deployer", LISTS)

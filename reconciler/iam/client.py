@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 T = TypeVar("T")
+Answered = TypeVar("Answered")
 
 PAGE_SIZE = 1000
 READS = frozenset(
@@ -164,87 +165,96 @@ class Iam:
 
     def get_role(self, name: str) -> Role:
         """Return a role as GetRole shows it: without what is attached to it, inline or managed."""
-        reply = self._read("GetRole", lambda: self._reader.get_role(RoleName=name))
-        with self.reading("GetRole"):
-            return shapes.role_of(reply["Role"], partition=self.partition, account=self.account)
+        return self._one(
+            "GetRole",
+            lambda: self._reader.get_role(RoleName=name),
+            lambda reply: shapes.role_of(reply["Role"], partition=self.partition, account=self.account),
+        )
 
     def get_role_policy(self, name: str, policy: str) -> PolicyDocument:
         """Return the document of a role's inline policy."""
-        reply = self._read("GetRolePolicy", lambda: self._reader.get_role_policy(RoleName=name, PolicyName=policy))
-        with self.reading("GetRolePolicy"):
-            return unpack(reply["PolicyDocument"])
+        return self._one(
+            "GetRolePolicy",
+            lambda: self._reader.get_role_policy(RoleName=name, PolicyName=policy),
+            lambda reply: unpack(reply["PolicyDocument"]),
+        )
 
     def list_role_policies(self, name: str) -> tuple[str, ...]:
         """Return the names of a role's inline policies, sorted."""
-        found = self._listed(
+        return self._listed(
             "ListRolePolicies",
             "PolicyNames",
             lambda marker: self._reader.list_role_policies(RoleName=name, MaxItems=PAGE_SIZE, **marker),
+            lambda found: tuple(sorted(found)),
         )
-        return tuple(sorted(found))
 
     def list_attached_role_policies(self, name: str) -> frozenset[str]:
         """Return the ARNs of the managed policies attached to a role."""
-        found = self._listed(
+        return self._listed(
             "ListAttachedRolePolicies",
             "AttachedPolicies",
             lambda marker: self._reader.list_attached_role_policies(RoleName=name, MaxItems=PAGE_SIZE, **marker),
+            lambda found: frozenset(each["PolicyArn"] for each in found),
         )
-        return frozenset(each["PolicyArn"] for each in found)
 
     def list_instance_profiles_for_role(self, name: str) -> tuple[str, ...]:
         """Return the names of the instance profiles that hold a role, sorted."""
-        found = self._listed(
+        return self._listed(
             "ListInstanceProfilesForRole",
             "InstanceProfiles",
             lambda marker: self._reader.list_instance_profiles_for_role(RoleName=name, MaxItems=PAGE_SIZE, **marker),
+            lambda found: tuple(sorted(each["InstanceProfileName"] for each in found)),
         )
-        return tuple(sorted(each["InstanceProfileName"] for each in found))
 
     def get_policy(self, arn: str) -> PolicyFacts:
         """Return a managed policy, customer's or AWS's, without its document."""
-        reply = self._read("GetPolicy", lambda: self._reader.get_policy(PolicyArn=arn))
-        with self.reading("GetPolicy"):
-            return shapes.facts_of(reply["Policy"])
+        return self._one(
+            "GetPolicy",
+            lambda: self._reader.get_policy(PolicyArn=arn),
+            lambda reply: shapes.facts_of(reply["Policy"]),
+        )
 
     def get_policy_version(self, arn: str, version: str) -> PolicyDocument:
         """Return the document of one version of a managed policy."""
-        reply = self._read(
-            "GetPolicyVersion", lambda: self._reader.get_policy_version(PolicyArn=arn, VersionId=version)
+        return self._one(
+            "GetPolicyVersion",
+            lambda: self._reader.get_policy_version(PolicyArn=arn, VersionId=version),
+            lambda reply: unpack(reply["PolicyVersion"]["Document"]),
         )
-        with self.reading("GetPolicyVersion"):
-            return unpack(reply["PolicyVersion"]["Document"])
 
     def list_policy_versions(self, arn: str) -> tuple[str, ...]:
         """Return the version IDs of a managed policy, oldest first."""
-        found = self._listed(
+        return self._listed(
             "ListPolicyVersions",
             "Versions",
             lambda marker: self._reader.list_policy_versions(PolicyArn=arn, MaxItems=PAGE_SIZE, **marker),
+            lambda found: shapes.oldest_first(each["VersionId"] for each in found),
         )
-        with self.reading("ListPolicyVersions"):
-            return shapes.oldest_first(each["VersionId"] for each in found)
 
     def list_policy_tags(self, arn: str) -> dict[str, str]:
         """Return the tags of a managed policy."""
-        found = self._listed(
+        return self._listed(
             "ListPolicyTags",
             "Tags",
             lambda marker: self._reader.list_policy_tags(PolicyArn=arn, MaxItems=PAGE_SIZE, **marker),
+            shapes.tags_of,
         )
-        return shapes.tags_of(found)
 
     def get_user(self, name: str) -> Identity:
         """Return who a user is."""
-        reply = self._read("GetUser", lambda: self._reader.get_user(UserName=name))
-        with self.reading("GetUser"):
-            return shapes.user_of(reply["User"], partition=self.partition, account=self.account)
+        return self._one(
+            "GetUser",
+            lambda: self._reader.get_user(UserName=name),
+            lambda reply: shapes.user_of(reply["User"], partition=self.partition, account=self.account),
+        )
 
     def get_account_summary(self) -> dict[str, int]:
         """Return the account's quotas and counts under GetAccountSummary's own names, such as `RolesQuota`."""
-        reply = self._read("GetAccountSummary", self._reader.get_account_summary)
-        with self.reading("GetAccountSummary"):
-            return {str(key): int(value) for key, value in reply["SummaryMap"].items()}
+        return self._one(
+            "GetAccountSummary",
+            self._reader.get_account_summary,
+            lambda reply: {str(key): int(value) for key, value in reply["SummaryMap"].items()},
+        )
 
     def write(self, call: Call, params: Json, *, address: str | None = None) -> Reply:
         """Send one write, once. Documents in `params` are JSON objects and go out as compact text.
@@ -274,9 +284,17 @@ class Iam:
     def _pages(self, call: str, send: Callable[[dict[str, str]], Any]) -> Iterator[Page]:
         return (reply["Page"] for reply in self._replies(call, send, lambda reply: reply["Page"].marker))
 
-    def _listed(self, call: str, key: str, send: Callable[[dict[str, str]], Any]) -> list[Any]:
+    def _one(self, call: str, send: Callable[[], Answered], make: Callable[[Answered], T]) -> T:
+        """Return what is made of the one reply to a call."""
+        reply = self._read(call, send)
         with self.reading(call):
-            return [each for reply in self._replies(call, send, _next_marker) for each in _members(reply, key)]
+            return make(reply)
+
+    def _listed(self, call: str, key: str, send: Callable[[dict[str, str]], Any], make: Callable[[list[Any]], T]) -> T:
+        """Return what is made of the members of a list, of all its pages."""
+        with self.reading(call):
+            replies = self._replies(call, send, _next_marker)
+            return make([each for reply in replies for each in _members(reply, key)])
 
     def _replies(
         self, call: str, send: Callable[[dict[str, str]], Any], marker_of: Callable[[Any], str | None]

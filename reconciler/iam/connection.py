@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from reconciler.iam.client import Iam, Tally, ask, refuse_writes
 from reconciler.iam.errors import Asked, NotUnderstoodError
-from reconciler.iam.meaning import misconfigured, no_such_profile, understand
+from reconciler.iam.meaning import misconfigured, no_such_profile, reading, understand
 from reconciler.iam.shapes import Caller
 from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
 from reconciler.iam.wire import LISTS, heed_status, read_here
@@ -96,7 +96,8 @@ class Aws:
             if self._caller is None:
                 asked = Asked(call="GetCallerIdentity", service="sts")
                 reply = ask(self._sts.get_caller_identity, asked, self._tally)
-                self._caller = _caller(reply["Arn"], reply["UserId"], asked)
+                with reading(asked):
+                    self._caller = _caller(reply["Arn"], reply["UserId"], asked)
             return self._caller
 
     def account(
@@ -177,10 +178,11 @@ class _Assumed:
         if external_id is not None:
             self._params["ExternalId"] = external_id
         reply = self._assume()
-        user = reply["AssumedRoleUser"]
-        self.caller = _caller(user["Arn"], user["AssumedRoleId"], self._asked)
+        with reading(self._asked):
+            user, metadata = reply["AssumedRoleUser"], _metadata(reply)
+            self.caller = _caller(user["Arn"], user["AssumedRoleId"], self._asked)
         self._credentials = RefreshableCredentials.create_from_metadata(
-            metadata=_metadata(reply),
+            metadata=metadata,
             refresh_using=lambda: _metadata(self._assume()),
             method="sts-assume-role",
         )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from reconciler.iam import Aws, AwsError, Iam, Kind
 from reconciler.model.change import Call
 from reconciler.model.diagnostic import Code
-from tests.iam.hostile import ACCOUNT, Answer, Hostile, refusal, role, role_page
+from tests.iam.hostile import ACCOUNT, Answer, Hostile, identity, refusal, role, role_page
 
 HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Welcome to the hotel</body></html>"
 TRUNCATED = "<IsTruncated>true</IsTruncated>"
+ASSUMED = (
+    "<AssumeRoleResponse><AssumeRoleResult>"
+    f"<AssumedRoleUser><Arn>arn:aws:sts::{ACCOUNT}:assumed-role/reconciler/x</Arn>"
+    "<AssumedRoleId>AROAEXAMPLE:x</AssumedRoleId></AssumedRoleUser>"
+    "<Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>"
+    "<SessionToken>token</SessionToken><Expiration>2126-11-24T11:00:00Z</Expiration></Credentials>"
+    "</AssumeRoleResult></AssumeRoleResponse>"
+)
 
 
 def connected(hostile: Hostile, *, read_only: bool = True) -> Iam:
@@ -183,3 +193,47 @@ def test_a_short_list_with_more_and_no_marker_is_not_understood(hostile: Hostile
     with pytest.raises(AwsError) as raised:
         connected(hostile).list_role_policies("deployer")
     assert raised.value.kind is Kind.NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize(
+    ("call", "key", "ask"),
+    [
+        ("ListAttachedRolePolicies", "AttachedPolicies", lambda iam: iam.list_attached_role_policies("deployer")),
+        (
+            "ListInstanceProfilesForRole",
+            "InstanceProfiles",
+            lambda iam: iam.list_instance_profiles_for_role("deployer"),
+        ),
+        ("ListPolicyTags", "Tags", lambda iam: iam.list_policy_tags("arn:aws:iam::111122223333:policy/Reads")),
+        (
+            "ListPolicyVersions",
+            "Versions",
+            lambda iam: iam.list_policy_versions("arn:aws:iam::111122223333:policy/Reads"),
+        ),
+    ],
+)
+def test_a_list_whose_members_say_nothing_is_not_understood(
+    hostile: Hostile, call: str, key: str, ask: Callable[[Iam], object]
+) -> None:
+    listed = f"<{key}><member><Odd>x</Odd></member></{key}><IsTruncated>false</IsTruncated>"
+    hostile.answer(call, f"<{call}Response><{call}Result>{listed}</{call}Result></{call}Response>")
+    with pytest.raises(AwsError) as raised:
+        ask(connected(hostile))
+    assert raised.value.diagnostic.code is Code.RA405
+
+
+@pytest.mark.parametrize("missing", ["Arn", "UserId"])
+def test_a_caller_of_whom_something_is_not_told_is_not_understood(hostile: Hostile, missing: str) -> None:
+    hostile.answer("GetCallerIdentity", identity().decode().replace(missing, "Odd"))
+    with pytest.raises(AwsError) as raised:
+        connected(hostile)
+    assert raised.value.diagnostic.code is Code.RA405
+
+
+@pytest.mark.parametrize("missing", ["AssumedRoleUser", "AssumedRoleId", "Credentials", "SessionToken", "Expiration"])
+def test_a_role_that_is_assumed_and_not_told_whole_is_not_understood(hostile: Hostile, missing: str) -> None:
+    hostile.answer("AssumeRole", ASSUMED.replace(missing, "Odd"))
+    aws = Aws.connect(endpoint_url=hostile.url)
+    with pytest.raises(AwsError) as raised:
+        aws.account(ACCOUNT, role_arn=f"arn:aws:iam::{ACCOUNT}:role/reconciler", read_only=True)
+    assert raised.value.diagnostic.code is Code.RA405

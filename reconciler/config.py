@@ -31,7 +31,7 @@ _AT_LINE = re.compile(r"\s*\(at line (?P<line>\d+), column (?P<column>\d+)\)")
 
 
 def _is_named(value: str) -> str:
-    if not value.strip():
+    if not value.strip() or "\0" in value:
         raise PydanticCustomError("place", "a folder is named here; . is the one that this file is in")
     return value
 

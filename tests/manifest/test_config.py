@@ -110,6 +110,7 @@ def test_an_unknown_key_is_refused_with_the_one_that_may_be_meant(tmp_path: Path
         ("state = 5", 1),
         ('state = ""', 1),
         ('manifests = " "', 1),
+        (r'manifests = "a\u0000b"', 1),
         ("[accounts.123]", 1),
         ('[accounts."111122223333"]\nrole_arn = "arn:aws:iam::111122223333:user/x"', 2),
         ('[accounts.111122223333]\nexternal_id = "a b"', 2),

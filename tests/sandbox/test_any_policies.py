@@ -47,7 +47,7 @@ Item = TypeVar("Item")
 
 # --- properties ---------------------------------------------------------------------------------------------
 
-ACTIONS = ["*", "sts:*", "sts:AssumeRole", "sts:assume*", "sts:TagSession", "s3:Get?bject", "s3:*"]
+ACTIONS = ["*", "sts:*", "sts:AssumeRole", "sts:assume*", "sts:TagSession", "s3:Get?bject", "s3:*"]  # codespell:ignore
 RESOURCES = [
     "*",
     ROLE_ARN,

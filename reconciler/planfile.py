@@ -265,7 +265,9 @@ class _Told:
 
     def as_diagnostic(self) -> Diagnostic:
         place = None if self.file is None else Place(self.file, self.line, self.column, self.text)
-        return Diagnostic(self.code, self.message, self.severity, self.address, place, self.help)
+        return Diagnostic(
+            self.code, self.message, severity=self.severity, address=self.address, place=place, help=self.help
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

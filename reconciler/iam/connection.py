@@ -222,7 +222,7 @@ def _caller(arn: str, user_id: str, asked: Asked) -> Caller:
     parts = parse_arn(arn)
     if parts is None:
         raise understand(NotUnderstoodError(f"{arn} is not the ARN of a caller"), asked)
-    return Caller(parts.account, arn, parts.partition, user_id)
+    return Caller(account=parts.account, arn=arn, partition=parts.partition, user_id=user_id)
 
 
 def _another_account(account_id: str, caller: Caller, role_arn: str | None) -> ReconcilerError:

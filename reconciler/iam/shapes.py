@@ -20,7 +20,7 @@ from reconciler.model.policy import PolicyDocument
 from reconciler.model.role import DEFAULT_SESSION_DURATION, LastUsed, Role
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Whose credentials these are, after GetCallerIdentity."""
 
@@ -30,7 +30,7 @@ class Caller:
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """A user by name, ARN and unique ID."""
 
@@ -39,7 +39,7 @@ class Identity:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyFacts:
     """What GetPolicy tells of a managed policy: all but its document."""
 
@@ -111,7 +111,7 @@ def user_of(detail: Detail, *, partition: str, account: str) -> Identity:
     """Return who a user is."""
     name = detail["UserName"]
     arn = iam_arn(partition=partition, account=account, kind="user", path=detail["Path"], name=name)
-    return Identity(name, arn, detail["UserId"])
+    return Identity(name=name, arn=arn, id=detail["UserId"])
 
 
 def policy_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
@@ -66,7 +66,7 @@ class Problem:
     def below(self, *path: str | int) -> Problem:
         """Return the same problem, seen from further up."""
         absent = tuple((*path, *missed) for missed in self.absent)
-        return Problem((*path, *self.path), self.code, self.message, self.help, self.at_key, self.severity, absent)
+        return replace(self, path=(*path, *self.path), absent=absent)
 
     def follows_from(self, gaps: Collection[Path]) -> bool:
         """Tell whether this is only said because of what is wrong at a gap, of which something else was said.
@@ -78,7 +78,7 @@ class Problem:
 
 def refused(path: Path, message: str, remedy: str | None = None, *, at_key: bool = False) -> Problem:
     """Return a problem that makes IAM refuse a policy document."""
-    return Problem(path, Code.RM114, message, remedy, at_key)
+    return Problem(path, Code.RM114, message, remedy, at_key=at_key)
 
 
 def _covers(gap: Path, path: Path, *, at_key: bool) -> bool:

@@ -183,7 +183,7 @@ def test_a_signature_from_a_wrong_clock_is_told_as_one(hostile: Hostile) -> None
 def test_the_caller_is_asked_for_once(box: Sandbox) -> None:
     aws = Aws.connect(session=box.session(caller=None))
     assert aws.caller() == aws.caller()
-    assert aws.caller() == Caller(ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root", "aws", ACCOUNT)
+    assert aws.caller() == Caller(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:root", partition="aws", user_id=ACCOUNT)
     assert aws.calls == {"GetCallerIdentity": 1}
 
 

@@ -37,8 +37,9 @@ def by_address(snapshot: Snapshot) -> dict[str, Role | ManagedPolicy]:
 
 
 def policies_matter(declared: Sequence[Manifest], state: State, saved: Mapping[str, Plan] | None) -> bool:
-    """Tell whether customer managed policies have to be read: where one is declared, owned or referred to."""
-    if saved is not None or any(address.startswith("managed_policy/") for address in state.objects):
+    """Tell whether customer managed policies have to be read: where one is declared, named, owned or unfinished."""
+    remembered = (*state.objects, *state.intents)
+    if saved is not None or any(address.startswith("managed_policy/") for address in remembered):
         return True
     return any(_refers_to_policy(manifest) for manifest in declared)
 

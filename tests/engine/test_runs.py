@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from errno import ENOSPC
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from reconciler.apply import Result
 from reconciler.engine import Choices, drift
 from reconciler.model.change import Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
-from tests.apply.house import House, told
+from tests.apply.house import House, Killed, told
 from tests.engine.manifests import LIST, READ, ROLE
 from tests.house import OWN
 
@@ -72,6 +73,37 @@ def test_drift_reports_where_the_ledger_cannot_be_written(declared: House, monke
 def test_drift_that_is_not_to_record_makes_no_file(declared: House) -> None:
     drift(declared.settings(), record=False)
     assert not (declared.folder / "state").exists()
+
+
+def test_a_policy_that_a_killed_run_has_made_is_not_left_behind_when_no_manifest_speaks_of_policies_any_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("role.yaml", "kind: Role\nname: machine\ntrust: [{service: ec2.amazonaws.com}]\n")
+    house.write("policy.yaml", f"kind: ManagedPolicy\nname: Lists\npolicy: {LIST}\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(house.box, "answer", dying_after("CreatePolicy", house.box.answer))
+        with pytest.raises(Killed):
+            house.apply()
+    assert "managed_policy/Lists" in house.live
+    assert "managed_policy/Lists" not in house.owned
+
+    house.remove("policy.yaml")
+
+    assert house.applied()["DeletePolicy"] == 1
+    assert [*house.live] == [*house.owned] == ["role/machine"]
+    assert not house.state.get("intents")
+
+
+def dying_after(call: str, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
+    """Return a sandbox that carries a call out and tells nobody."""
+
+    def dies(request: Request) -> Reply:
+        reply = answer(request)
+        if f"Action={call}&" in request.body.decode():
+            raise Killed
+        return reply
+
+    return dies
 
 
 def unwritable(_store: LocalStore, _state: State) -> State:

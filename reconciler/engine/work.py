@@ -76,6 +76,15 @@ class Work:
             endpoint_url=settings.endpoint_url,
             session=settings.session,
         )
+        with ExitStack() as unless_entered:
+            unless_entered.callback(self.aws.close)
+            self._find_accounts()
+            unless_entered.pop_all()
+        return self
+
+    def _find_accounts(self) -> None:
+        """Find out who asks, and which accounts there are to work in."""
+        settings = self.settings
         self.home = self.aws.caller()
         raise_errors(
             account_diagnostics(self.manifests, default_account=self.home.account, configured=settings.config.accounts)
@@ -86,7 +95,6 @@ class Work:
         else:
             self.accounts = planned(self.reachable, list(self.saved), self.home, wanted=settings.account)
         self._unknown_paths()
-        return self
 
     def __exit__(self, *_exception: object) -> None:
         """Let go of the connections."""

@@ -13,11 +13,12 @@ import pytest
 from reconciler import engine
 from reconciler.apply import Result
 from reconciler.engine import Choices, drift
+from reconciler.iam import Aws
 from reconciler.model.change import Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
-from tests.apply.house import House, Killed, told
+from tests.apply.house import OTHER, House, Killed, told
 from tests.engine.manifests import LIST, READ, ROLE
 from tests.house import OWN
 
@@ -44,6 +45,19 @@ def test_a_second_apply_is_told_who_holds_the_lock(locked: House) -> None:
     assert str(os.getpid()) in (caught.value.diagnostics[0].help or "")
     assert "for apply since 2126-11-24T10:00:00Z" in caught.value.diagnostics[0].message
     assert not locked.box.calls["CreateRole"]
+
+
+def test_a_run_that_cannot_begin_leaves_no_connection_open(declared: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    close, closed = Aws.close, []
+
+    def close_and_tell(aws: Aws) -> None:
+        closed.append(aws)
+        close(aws)
+
+    monkeypatch.setattr(Aws, "close", close_and_tell)
+    with pytest.raises(ReconcilerError):
+        engine.plan(declared.settings(account=OTHER), Choices())
+    assert len(closed) == 1
 
 
 def test_a_second_apply_waits_as_long_as_it_is_told(locked: House) -> None:

@@ -277,35 +277,41 @@ def _remedy(dead: DeadId, role: Role, world: World, ahead: _Ahead) -> str:
     if not _is_managed(role, world):
         return "Send the trust policy again with the ARN that is meant, or without the ID; or declare the role."
     arn = parse_arn(dead.arn or "")
-    if arn is not None and str(arn) not in world.index.id_by_arn:
-        return _remedy_of_absence(dead, arn, role, world, ahead)
-    return _remedy_by_apply(dead, role, ahead)
+    if arn is not None and _is_declared(arn, role, world):
+        if str(arn) not in world.index.id_by_arn:
+            return _remedy_of_absence(arn, role, world, ahead, guards=dead.place.effect == "Deny")
+        if dead.place.effect == "Deny" and Approval.ADOPT not in ahead.waiting.get(role.address, ()):
+            return "Run `reconciler apply`: a Deny is bound again without question."
+    return f"Look at `reconciler plan`, then `{_apply(role, ahead.waiting.get(role.address, frozenset()))}`."
 
 
-def _remedy_of_absence(dead: DeadId, arn: Arn, role: Role, world: World, ahead: _Ahead) -> str:
-    """Return what to do where nothing has the ARN that a dead ID had, as far as it is known."""
+def _remedy_of_absence(arn: Arn, role: Role, world: World, ahead: _Ahead, *, guards: bool) -> str:
+    """Return what to do where nothing has the ARN that is declared, as far as it is known."""
     if str(arn) in ahead.made:
         return f"`reconciler apply` makes {arn} again, and then binds this trust anew."
     if world.index.reaches(arn):
         return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
-    if dead.place.effect == "Deny":
-        return _remedy_by_apply(dead, role, ahead)
+    kinds = frozenset() if guards else ahead.waiting.get(role.address, _RE_TRUST)
     return (
-        f"Find out in account {arn.account} whether it was made again: then"
-        f" `{_apply(role, ahead.waiting.get(role.address, _RE_TRUST))}` trusts it again. If not, take it out of the"
-        " manifest, and apply."
+        f"Find out in account {arn.account} whether it was made again: then `{_apply(role, kinds)}` trusts it again."
+        " If not, take it out of the manifest, and apply."
+    )
+
+
+def _is_declared(arn: Arn, role: Role, world: World) -> bool:
+    """Tell whether a role is declared to trust a user or role, under this ARN."""
+    declaration = world.desired.objects.get(role.address)
+    return (
+        declaration is not None
+        and isinstance(declaration.value, Role)
+        and any(
+            world.index.entity_of(parse_principal(place.key, place.value)) == arn
+            for place in declaration.value.trust.principals()
+        )
     )
 
 
 _RE_TRUST = frozenset({Approval.RE_TRUST})
-
-
-def _remedy_by_apply(dead: DeadId, role: Role, ahead: _Ahead) -> str:
-    """Return how to have a dead ID replaced or dropped; a guard waits for nothing but the role being taken over."""
-    kinds = ahead.waiting.get(role.address, frozenset())
-    if dead.place.effect == "Deny" and Approval.ADOPT not in kinds:
-        return "Run `reconciler apply`: a Deny is bound again without question."
-    return f"Look at `reconciler plan`, then `{_apply(role, kinds)}`."
 
 
 def _apply(role: Role, kinds: frozenset[Approval]) -> str:

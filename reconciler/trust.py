@@ -31,6 +31,7 @@ from reconciler.model.principal import (
     UniqueIdSession,
     User,
     parse_principal,
+    read_id,
 )
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.role import Role
@@ -329,15 +330,19 @@ def _reworded_principals(raw: Json, read: Resolve) -> Json:
 
 
 def _once(owned: Owned | None, index: PrincipalIndex) -> Resolve:
-    former = {
-        now: arn
-        for arn, unique in (owned.principals if owned else {}).items()
-        if (now := index.arn_by_id.get(unique)) is not None and now != arn
+    trusted = owned.principals if owned else {}
+    arn_by_id = {unique: arn for arn, unique in trusted.items()}
+    renamed = {
+        now: arn for arn, unique in trusted.items() if (now := index.arn_by_id.get(unique)) is not None and now != arn
     }
 
+    def arn_then(unique: str) -> str | None:
+        known = index.arn_ever(unique)
+        return known if trusted.get(known or "") == unique else arn_by_id.get(unique, known)
+
     def read(value: str) -> str:
-        recalled = index.recall(value)
-        return former.get(recalled, recalled)
+        then = read_id(value, arn_then)
+        return renamed.get(value, value) if then == value else then
 
     return read
 
@@ -413,12 +418,32 @@ def _arn_now(arn: str, owned: Owned | None, shown: Container[str], index: Princi
     return None if now == arn else now
 
 
+def _last_trusted(arn: str, owned: Owned | None, index: PrincipalIndex) -> tuple[str, str] | None:
+    """Return the ARN and ID of whoever had the name of a user or role when last applied, None where nobody had.
+
+    A name is unique whatever its path and case (IAM User Guide, reference_identifiers), and manifests and sessions tell
+    no path: so whoever is there at another path now has the name of who was trusted, too.
+    """
+    trusted = owned.principals if owned else {}
+    if arn in trusted:
+        return arn, trusted[arn]
+    if arn not in index.id_by_arn:
+        return None
+    return next(((known, trusted[known]) for known in sorted(trusted) if _name_of(known) == _name_of(arn)), None)
+
+
+def _name_of(text: str) -> tuple[str, str, str] | None:
+    arn = parse_arn(text)
+    return None if arn is None else (arn.account, arn.kind, arn.name.casefold())
+
+
 def _strangers(owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str]) -> Iterator[str]:
     """Yield a sentence for each of those trusted anew of whom the last applied trust tells that he was another."""
     for arn in sorted(re_trusted):
-        last, current = (owned.principals.get(arn) if owned else None), index.id_by_arn.get(arn)
-        if last is not None and last != current:
-            yield f"{arn} was {last} when this role was last applied, and is {current or 'out of sight'} now"
+        last, current = _last_trusted(arn, owned, index), index.id_by_arn.get(arn)
+        if last is not None and last[1] != current:
+            now = "and is" if last[0] == arn else f"and {arn} is"
+            yield f"{last[0]} was {last[1]} when this role was last applied, {now} {current or 'out of sight'} now"
 
 
 def _entities(document: PolicyDocument, index: PrincipalIndex, effect: str | None = None) -> frozenset[str]:
@@ -444,11 +469,10 @@ def _re_trusted(
     trusted_already = _entities(before.living, index, "Allow")
     unexplained = any(found.identified.standing is Standing.UNKNOWN for found in before.dead)
     dead_arns = {found.arn for found in before.dead if found.place.effect == "Allow"}
-    remembered = owned.principals if owned else {}
     found = set()
     for arn in strangers:
-        last = remembered.get(arn)
-        is_another = unexplained or (last is not None and last != index.id_by_arn.get(arn))
+        last = _last_trusted(arn, owned, index)
+        is_another = unexplained or (last is not None and last[1] != index.id_by_arn.get(arn))
         if arn in dead_arns or (is_another and arn not in trusted_already):
             found.add(arn)
     return frozenset(found)

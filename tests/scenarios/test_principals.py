@@ -539,6 +539,41 @@ def test_a_moved_user_is_a_renamed_one(trusted: House) -> None:
     trusted.settle()  # the manifest names her, and her path is looked up
 
 
+SESSION = "arn:aws:sts::111122223333:assumed-role/ci-runner/nightly"
+
+
+@pytest.mark.parametrize("entry", ["role: ci-runner", f"statement: {trusting(SESSION)['Statement'][0]}"])
+def test_a_stranger_at_another_path_is_not_trusted_for_his_name(house: House, entry: str) -> None:
+    house.account.create_role("ci-runner")
+    house.write("deployer.yaml", the_role(entry))
+    house.settle()
+    old = house.account.role_id("ci-runner")
+    house.account.delete_role("ci-runner")
+    moved = house.account.create_role("ci-runner", path="/there/")
+    plan = house.plan()
+    assert told(plan)["role/deployer"][2:] == (RE_TRUST, True)
+    note = str(change(plan, "role/deployer").differences[0].note)
+    assert f"{RUNNER} was {old} when this role was last applied, and {moved} is" in note
+    assert held(house.apply()) == ["role/deployer"]
+    (found,) = (found for found in house.drift().findings if found.principal_id)
+    assert "--approve re_trust:role/deployer" in str(found.help)
+    house.settle()
+
+
+def test_nobody_is_said_to_have_changed_a_trust_whose_renamed_principal_is_gone(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("deployer.yaml", the_role("user: alice"))
+    house.settle()
+    house.account.rename_user("alice", new_name="alicia")
+    house.drift()
+    house.account.create_user("alice")
+    house.account.delete_user("alicia")
+    assert findings(house.drift()) == [("orphaned_principal", "error", "role/deployer")]
+    assert told(house.plan())["role/deployer"][2:] == (RE_TRUST, True)
+    assert held(house.apply()) == ["role/deployer"]
+    house.settle()
+
+
 def test_a_principal_of_an_account_that_is_not_read_is_written_with_a_warning(house: House) -> None:
     stranger = arn("user", "zoe", "444455556666")
     house.box.account("444455556666").create_user("zoe")

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import pytest
+from botocore.loaders import create_loader
 
 from reconciler.cli import main
 
@@ -37,12 +40,19 @@ class Finished:
 Run: TypeAlias = Callable[..., Finished]
 
 
+_lend_models = cache(create_loader)
+
+
 def runner(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs a command in this process."""
+    """Return a function that runs a command in this process.
+
+    All of them share what botocore has read of its models: to read them takes longer than a command does.
+    """
 
     def run(*arguments: str) -> Finished:
         capsys.readouterr()
-        code = main(arguments)
+        with patch("botocore.session.create_loader", _lend_models):
+            code = main(arguments)
         written = capsys.readouterr()
         return Finished(code, written.out, written.err)
 

@@ -113,9 +113,9 @@ class Work:
             return None
 
     def _owns_in(self, account: str) -> bool:
-        """Tell whether something is or may be owned in an account."""
+        """Tell whether something is, or may be, this program's own in an account."""
         state = self._state_of(account)
-        return state is None or bool(state.objects)
+        return state is None or bool(state.objects or state.intents)
 
     def has_state(self, account: Account) -> bool:
         """Tell whether an account has a state, be it one that cannot be read."""

@@ -15,7 +15,8 @@ from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.principal import Standing
 from reconciler.sandbox import Clock, Sandbox
 from reconciler.state import LocalStore
-from tests.apply.house import OTHER, House
+from tests.apply.house import OTHER, House, Killed
+from tests.engine.dying import dying_after
 from tests.engine.manifests import ROLE
 from tests.house import OWN
 
@@ -165,3 +166,21 @@ def test_what_is_owned_in_the_callers_own_account_goes_with_its_last_manifest(fl
     assert plans == {OWN: 2, OTHER: 0}
     fleet.apply_run()
     assert {plan.account for plan in fleet.plan_run().plans} == {OTHER}
+
+
+def test_what_a_killed_run_has_made_in_the_callers_own_account_goes_with_its_last_manifest(
+    fleet: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.config = Config(accounts={OTHER: fleet.config.accounts[OTHER]})
+    fleet.write("own.yaml", "kind: Role\nname: machine\ntrust: [{service: ec2.amazonaws.com}]\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(fleet.box, "answer", dying_after("CreateRole", fleet.box.answer))
+        with pytest.raises(Killed):
+            fleet.apply_run()
+    assert "role/machine" in fleet.live
+    assert not fleet.owned
+
+    fleet.remove("own.yaml")
+    fleet.apply_run()
+
+    assert "role/machine" not in fleet.live

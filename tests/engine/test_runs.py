@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from errno import ENOSPC
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from reconciler.engine import Choices, drift
 from reconciler.iam import Aws
 from reconciler.model.change import Call
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
-from reconciler.sandbox.http import Reply, Request
 from reconciler.state import LocalStore, State
 from tests.apply.house import OTHER, House, Killed, told
+from tests.engine.dying import dying_after
 from tests.engine.manifests import LIST, READ, ROLE
 from tests.house import OWN
 
@@ -106,18 +106,6 @@ def test_a_policy_that_a_killed_run_has_made_is_not_left_behind_when_no_manifest
     assert house.applied()["DeletePolicy"] == 1
     assert [*house.live] == [*house.owned] == ["role/machine"]
     assert not house.state.get("intents")
-
-
-def dying_after(call: str, answer: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-    """Return a sandbox that carries a call out and tells nobody."""
-
-    def dies(request: Request) -> Reply:
-        reply = answer(request)
-        if f"Action={call}&" in request.body.decode():
-            raise Killed
-        return reply
-
-    return dies
 
 
 def unwritable(_store: LocalStore, _state: State) -> State:

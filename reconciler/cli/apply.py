@@ -15,12 +15,12 @@ from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
-from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, title_of
+from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, titled
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.render.diagnostics import counted
 from reconciler.render.json import apply_to_json, dumps, failure_to_json, fleet_to_json, summed
-from reconciler.render.text import Titled, apply_text
+from reconciler.render.text import apply_text
 
 if TYPE_CHECKING:
     from reconciler.engine import ApplyRun, Choices, PlanRun, Settings
@@ -83,10 +83,9 @@ def command(
     if plan_file and (chosen["destroy"] or chosen["targets"]):
         raise click.UsageError("A plan file says what is done: it takes neither --destroy nor --target.")
     choices = choices_of(chosen, () if plan_file else paths, first_use=first_use)
-    reviewed = plan_file is not None or expect is not None
-    if not (reviewed or auto_approve or terminal.is_interactive):
+    asks = not auto_approve and plan_file is None and expect is None
+    if asks and not terminal.is_interactive:
         raise ReconcilerError(_NOT_APPROVED)
-    asks = not (reviewed or auto_approve)
     with Watch(colour=terminal.err.colour) as watch:
         stage = _Stage(terminal, watch, Interrupts(), choices=choices, quiet=form == "json", asks=asks)
         run = stage.run(settings, plan_file=plan_file, expect=expect, **how)
@@ -173,12 +172,9 @@ def exit_code(run: ApplyRun) -> int:
 
 def applied_as_text(run: ApplyRun, terminal: Terminal) -> str:
     """Return what an apply did, for a person."""
-    titled = [
-        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.result, error=one.error)
-        for one in run.accounts
-    ]
+    results = [titled(one, one.result, fleet=run.fleet) for one in run.accounts]
     plans = {one.account: one.plan for one in run.accounts if one.plan is not None}
-    return apply_text(titled, terminal.out, plans=plans)
+    return apply_text(results, terminal.out, plans=plans)
 
 
 def _as_json(run: ApplyRun) -> str:

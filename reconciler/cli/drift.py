@@ -9,11 +9,11 @@ import click
 from reconciler.cli.group import Command, Option
 from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
-from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, title_of
+from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, titled
 from reconciler.cli.terminal import Terminal
 from reconciler.render.json import drift_to_json, dumps, failure_to_json, fleet_to_json, summed
 from reconciler.render.known import trace_json
-from reconciler.render.text import Titled, drift_text
+from reconciler.render.text import drift_text
 
 if TYPE_CHECKING:
     from reconciler.drift import DriftReport
@@ -73,11 +73,8 @@ def command(
 
 def drift_as_text(run: DriftRun, terminal: Terminal) -> str:
     """Return reports for a person."""
-    titled = [
-        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.report, error=one.error)
-        for one in run.accounts
-    ]
-    return drift_text(titled, terminal.out)
+    reports = [titled(one, one.report, fleet=run.fleet) for one in run.accounts]
+    return drift_text(reports, terminal.out)
 
 
 def _as_json(run: DriftRun, *, with_traces: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.cli.terminal import Terminal
 from reconciler.plan import Plan, Summary
@@ -13,25 +13,22 @@ from reconciler.render.json import dumps, failure_to_json
 from reconciler.render.text import Titled, plan_text
 
 if TYPE_CHECKING:
-    from reconciler.engine import PlanRun
+    from reconciler.engine import AccountApply, AccountDrift, AccountPlan, PlanRun
 
+T = TypeVar("T")
 FINE, ERROR, FOUND = 0, 1, 2
 
 
-def title_of(account: str, name: str | None, *, fleet: bool) -> str:
-    """Return what stands above one account of several: its ID, and its name in brackets."""
-    if not fleet:
-        return ""
-    return f"{account} ({name})" if name else account
+def titled(one: AccountPlan | AccountDrift | AccountApply, result: T | None, *, fleet: bool) -> Titled[T]:
+    """Return what came of one account; of several each stands below its ID, with its name in brackets."""
+    title = f"{one.account} ({one.name})" if one.name else one.account
+    return Titled(title=title if fleet else "", result=result, error=one.error)
 
 
 def plans_as_text(run: PlanRun, terminal: Terminal, *, stages: bool = False) -> str:
     """Return plans for a person."""
-    titled = [
-        Titled(title=title_of(one.account, one.name, fleet=run.fleet), result=one.plan, error=one.error)
-        for one in run.accounts
-    ]
-    return plan_text(titled, terminal.out, stages=stages)
+    plans = [titled(one, one.plan, fleet=run.fleet) for one in run.accounts]
+    return plan_text(plans, terminal.out, stages=stages)
 
 
 def plans_as_json(run: PlanRun) -> str:

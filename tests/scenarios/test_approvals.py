@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from reconciler.model.change import Action, Approval
+from tests.apply.house import Killed
 from tests.scenarios.house import House, allow, arn, change, done, findings, held, told, trusting
 
 UNDO = {Approval.UNDO_NARROWING}
@@ -114,6 +115,34 @@ def test_a_change_of_the_manifest_is_no_way_around(applied: House, narrow: Calla
         assert any(Approval.UNDO_NARROWING in one.approvals and one.held for one in plan.changes)
         applied.apply()
     applied.settle()
+
+
+@pytest.mark.parametrize("cut_short", [False, True], ids=["it fails", "it is killed"])
+def test_what_waits_is_not_forgotten_where_what_does_not_wait_ends_badly(
+    applied: House,
+    cut_short: bool,  # noqa: FBT001  of two ends
+) -> None:
+    applied.account.put_trust("deployer", trusting(arn("user", "bob")))
+    edit(applied, "[alice, bob]", "[alice]")
+    edit(applied, '"s3:PutObject", ', '"s3:PutObject", "s3:AbortMultipartUpload", ')
+    if cut_short:
+        applied.box.faults.at("PutRolePolicy", do=cut)
+        with pytest.raises(Killed):
+            applied.apply()
+    else:
+        applied.box.faults.deny("PutRolePolicy")
+        assert not applied.apply().is_complete
+    applied.box.faults.clear()
+    assert "bob" not in str(applied.account.trust("deployer")), "that was taken away at once"
+    for _ in range(2):
+        assert told(applied.plan())["role/deployer"][2] >= UNDO
+        assert held(applied.apply()) == ["role/deployer"]
+    assert "alice" not in str(applied.account.trust("deployer"))
+    applied.settle()
+
+
+def cut() -> None:
+    raise Killed
 
 
 DENIAL = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}

@@ -429,9 +429,7 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
 def _delete(case: Case) -> Draft:
     assert case.live is not None  # noqa: S101  decide says so
     live = case.live
-    used = ""
-    if isinstance(live, Role):
-        used = f"; last used {live.last_used.date}" if live.last_used else "; not used in the last 400 days"
+    used = f"; {_last_use(live)}" if isinstance(live, Role) else ""
     return Draft(
         address=case.address,
         action=Action.DELETE,
@@ -447,6 +445,13 @@ def _delete(case: Case) -> Draft:
         approvals=frozenset({Approval.DELETE}),
         base_paths=paths_of(live),
     )
+
+
+def _last_use(role: Role) -> str:
+    """Return in a few words when a role was last used, as far as IAM tracks it."""
+    if role.last_used is not None:
+        return f"last used {role.last_used.date}"
+    return "not used in the last 400 days" + (f", created {role.created}" if role.created else "")
 
 
 def _forget(case: Case) -> Draft:

@@ -28,11 +28,13 @@ from reconciler.render.text import Titled, plan_text
 @click.pass_obj
 def command(terminal: Terminal, /, *, plan_file: str, stages: bool, form: str, common: Common) -> int:  # noqa: ARG001  --no-color
     """Show PLANFILE, as `reconciler plan --out` wrote it. An edited one is refused."""
-    from reconciler.engine import read_plan_file  # noqa: PLC0415  the help needs none of it
+    from reconciler.engine import text_of_plan_file  # noqa: PLC0415  the help needs none of it
+    from reconciler.planfile import read_plans  # noqa: PLC0415
 
-    plans = read_plan_file(Path(plan_file))
+    text = text_of_plan_file(Path(plan_file))
+    plans = read_plans(text, name=plan_file)
     if form == "json":
-        terminal.show(Path(plan_file).read_text(encoding="utf-8"))
+        terminal.show(text)
         return FINE
     titled = [Titled(title=plan.account if len(plans) > 1 else "", result=plan) for plan in plans]
     terminal.show(plan_text(titled, terminal.out, stages=stages))

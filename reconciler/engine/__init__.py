@@ -8,7 +8,7 @@ cannot be worked is reported beside the others, which go on.
 
 from __future__ import annotations
 
-from reconciler.engine.commands import apply, compact_ledgers, drift, plan, read_plan_file, validate
+from reconciler.engine.commands import apply, compact_ledgers, drift, plan, read_plan_file, text_of_plan_file, validate
 from reconciler.engine.runs import (
     AccountApply,
     AccountCompact,
@@ -40,5 +40,6 @@ __all__ = [
     "plan",
     "read_plan_file",
     "store_of",
+    "text_of_plan_file",
     "validate",
 ]

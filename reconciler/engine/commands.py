@@ -178,8 +178,13 @@ def _saved_plans(file: Path | None) -> dict[str, Plan] | None:
 
 def read_plan_file(file: Path) -> tuple[Plan, ...]:
     """Return the plans in a file; raises ReconcilerError (RA406, RA407, RA409) for what is none."""
+    return read_plans(text_of_plan_file(file), name=str(file))
+
+
+def text_of_plan_file(file: Path) -> str:
+    """Return what stands in a plan file, not yet understood; raises ReconcilerError (RA406) where that is no text."""
     try:
-        text = file.read_bytes().decode()
+        return file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ReconcilerError(
@@ -189,7 +194,6 @@ def read_plan_file(file: Path) -> tuple[Plan, ...]:
                 help="Give a file that `reconciler plan --out` wrote.",
             )
         ) from error
-    return read_plans(text, name=str(file))
 
 
 def _require_first_use(settings: Settings, choices: Choices, work: Work) -> None:

@@ -133,7 +133,7 @@ def _refuse_unknown_targets(work: Work, worlds: Mapping[str, World]) -> None:
     known = {address for world in worlds.values() for address in addresses_of(world)}
     if work.errors:
         known |= {document.manifest.address for document in work.manifests.documents}
-    raise_errors([no_such_target(target) for target in work.choices.targets if target not in known])
+    raise_errors([no_such_target(target, known) for target in work.choices.targets if target not in known])
 
 
 def _said_beforehand(work: Work, world: World) -> Iterator[Diagnostic]:

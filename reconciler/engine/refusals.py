@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reconciler.engine.runs import PlanRun
 from reconciler.engine.settings import Settings
+from reconciler.manifest.wording import did_you_mean
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
 
 
@@ -33,12 +34,13 @@ def not_updated(error: ReconcilerError) -> Diagnostic:
     )
 
 
-def no_such_target(target: str) -> Diagnostic:
-    """Return the error for a target that names nothing."""
+def no_such_target(target: str, known: Iterable[str]) -> Diagnostic:
+    """Return the error for a target that names nothing of what is known."""
+    addresses = "Addresses are role/NAME and managed_policy/NAME, as plans show them."
     return Diagnostic(
         Code.RM120,
         f"--target {target} is neither declared nor owned.",
-        help="Addresses are role/NAME and managed_policy/NAME, as plans show them.",
+        help=did_you_mean(target, known) or addresses,
     )
 
 

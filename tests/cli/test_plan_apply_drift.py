@@ -8,6 +8,7 @@ import shlex
 import signal
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,16 @@ def test_show_is_what_plan_said(run: Run) -> None:
 
     assert run("show", "plan.json").out == planned.out
     assert "CreateRole" in run("show", "plan.json", "--stages").out
+
+
+@pytest.mark.usefixtures("box")
+def test_a_plan_is_shown_from_a_file_that_can_be_read_only_once(run: Run, folder: Path) -> None:
+    run("plan", "--out", "plan.json")
+    os.mkfifo(folder / "pipe")
+    written_once = (folder / "plan.json").read_bytes()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit((folder / "pipe").write_bytes, written_once)
+        assert run("show", "pipe", "--format", "json").out.encode() == written_once
 
 
 def test_an_edited_plan_file_is_refused(run: Run, box: Sandbox, folder: Path) -> None:

@@ -259,6 +259,13 @@ def test_a_target_that_no_account_knows_is_refused(fleet: Fleet) -> None:
     assert "role/nobody" in caught.value.diagnostics[0].message
 
 
+def test_a_slip_in_a_target_is_answered_with_what_was_meant(fleet: Fleet) -> None:
+    fleet.declare("first", OWN)
+    with pytest.raises(ReconcilerError) as caught:
+        fleet.plan_run(targets=("role/frist",))
+    assert caught.value.diagnostics[0].help == "Did you mean role/first?"
+
+
 def test_a_role_that_moves_is_followed_by_whoever_is_told_its_new_name(chained: Fleet) -> None:
     moved = arn("ci/runner", THIRD)
     chained.declare("runner", THIRD, path="/ci/")

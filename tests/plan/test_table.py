@@ -90,14 +90,15 @@ def test_what_was_to_be_retained_is_destroyed_only_by_name(*, removal: bool | No
 
 
 @pytest.mark.parametrize(
-    ("last_used", "used"),
+    ("last_used", "created", "used"),
     [
-        (LastUsed(date="2026-11-01T00:00:00Z"), "last used 2026-11-01T00:00:00Z"),
-        (None, "not used in the last 400 days"),
+        (LastUsed(date="2026-11-01T00:00:00Z"), "2026-10-01T00:00:00Z", "last used 2026-11-01T00:00:00Z"),
+        (None, "2026-10-01T00:00:00Z", "not used in the last 400 days, created 2026-10-01T00:00:00Z"),
+        (None, None, "not used in the last 400 days"),
     ],
 )
-def test_what_is_no_longer_declared_is_deleted(last_used: LastUsed | None, used: str) -> None:
-    live = replace(FULL, role_id=ID, tags={}, last_used=last_used, description="")
+def test_what_is_no_longer_declared_is_deleted(last_used: LastUsed | None, created: str | None, used: str) -> None:
+    live = replace(FULL, role_id=ID, tags={}, last_used=last_used, created=created, description="")
     owned = owning(live)
 
     assert asdict(the_draft(a_world(live=[live], owned=owned))) == asdict(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.engine.fleet import made_in, made_now, unmade_now, waiting_in_vain, working_order
+from reconciler.engine.held import minding_what_waits
 from reconciler.engine.live import by_address
 from reconciler.engine.runs import AccountApply, AccountPlan
 from reconciler.engine.settings import Progress, remembered_settings
@@ -16,7 +17,6 @@ from reconciler.engine.work import Reading, Work
 from reconciler.model.change import Change
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
-from reconciler.state import State
 
 if TYPE_CHECKING:
     from reconciler.apply import ApplyResult, Elsewhere, Outcome
@@ -95,36 +95,18 @@ def _carry_out(
     )
     in_vain = waiting_in_vain(plan, vain, reviewed=how.reviewed)
     rest = replace(plan, changes=tuple(change for change in plan.changes if change.address not in in_vain))
+    state = reading.observed
+    if not how.reviewed:
+        rest, state = minding_what_waits(rest, state, work.index(readings))
     result = apply.apply(
         rest,
-        state=reading.observed if how.reviewed else _with_what_waits(reading.observed, rest),
+        state=state,
         index=work.index(readings),
         means=means,
         live=None if work.saved is None else by_address(reading.snapshot),
         elsewhere=elsewhere,
     )
     return _with_untried(plan, rest, result, in_vain, how) if in_vain else result
-
-
-def _with_what_waits(state: State, plan: Plan) -> State:
-    """Return the memory with the paths marked that give access back once approved: a run cut short forgets none.
-
-    What such a run writes without asking becomes the form last applied, and no longer tells that more was taken away.
-    """
-    from reconciler.apply.memory import GIVING_BACK  # noqa: PLC0415  a plan needs none of it
-
-    objects = dict(state.objects)
-    for change in plan.changes:
-        owned = state.objects.get(change.address)
-        waiting = {
-            path
-            for operation in change.operations
-            if operation.held and GIVING_BACK & set(operation.approvals)
-            for path in operation.forms
-        }
-        if owned is not None and owned.id == change.id and waiting:
-            objects[change.address] = replace(owned, held=tuple(sorted({*owned.held, *waiting})))
-    return replace(state, objects=objects)
 
 
 def _with_untried(plan: Plan, rest: Plan, result: ApplyResult, in_vain: Mapping[str, str], how: How) -> ApplyResult:

@@ -141,6 +141,27 @@ def test_what_waits_is_not_forgotten_where_what_does_not_wait_ends_badly(
     applied.settle()
 
 
+def test_a_guard_bound_again_does_not_make_a_stranger_trusted(house: House) -> None:
+    house.account.create_user("alice")
+    house.account.create_user("bob")
+    allows = {**trusting(arn("user", "alice"), arn("user", "bob"))["Statement"][0], "Sid": "In"}
+    denies = {**trusting(arn("user", "alice"), effect="Deny")["Statement"][0], "Action": "sts:TagSession"}
+    house.write(
+        "deployer.yaml", f"kind: Role\nname: deployer\ntrust: [{{statement: {allows}}}, {{statement: {denies}}}]\n"
+    )
+    house.settle()
+    old, new = house.account.user_id("alice"), house.account.recreate_user("alice")
+    for _ in range(3):
+        assert told(house.plan())["role/deployer"] == (Action.UPDATE, "principal_recreated", {Approval.RE_TRUST}, True)
+        assert f"was {old} when this role was last applied, and is {new}" in str(
+            change(house.plan(), "role/deployer").differences[0].note
+        )
+        assert held(house.apply(approve=((Approval.UNDO_NARROWING, None),))) == ["role/deployer"]
+    bound = house.account.trust("deployer")["Statement"]
+    assert [(one["Effect"], "alice" in str(one)) for one in bound] == [("Allow", False), ("Deny", True)]
+    house.settle()
+
+
 def cut() -> None:
     raise Killed
 

@@ -26,9 +26,9 @@ Data flows one way, from the left to the right; imports point against it::
   approvals they need, and signs the whole with a fingerprint. A plan is data; making one changes nothing.
 - `apply` executes a plan and can do nothing that is not in it. It looks before each write, and records after.
 - `drift` compares the same three and reports instead: orphans, and what was changed by other hands.
-- `fleet` does the same for many accounts.
+- `engine` joins these rooms into what a command does, for one account or for many, each beside the others.
 - `render` shows a plan or a report as text, JSON and other formats, and decides nothing.
-- `cli` joins all of it: parse, call, render, exit code.
+- `cli` is one file for each command: parse, call the engine, render, exit code.
 
 Beside the flow stands `sandbox`, an IAM with IAM's manners, for the demo and for tests. It knows nothing of
 the rest, and of the rest only `cli` knows it.

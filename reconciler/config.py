@@ -113,7 +113,10 @@ class Ignore(_Table):
 
 
 class Rollout(_Table):
-    """The order in which accounts are worked: waves of `TAG=VALUE`, stopped after so many failures."""
+    """The order in which accounts are worked: waves of `TAG=VALUE`, stopped after so many accounts that failed.
+
+    A wave has the accounts that have one of its tags, and are in none before it; those in none come last.
+    """
 
     waves: list[list[Selector]] = []
     stop_after_failures: int | None = Field(default=None, ge=1)

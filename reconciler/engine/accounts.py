@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.config import AccountConfig
+from reconciler.config import AccountConfig, Config
 from reconciler.engine.settings import Settings
 from reconciler.iam import Caller
 from reconciler.manifest import Manifests
@@ -81,6 +81,18 @@ def planned(found: Mapping[str, Account], plans: Sequence[str], home: Caller, *,
                 )
             )
     return [known[account] for account in sorted(plans)]
+
+
+def waves_of(accounts: Iterable[str], config: Config) -> dict[str, int]:
+    """Return the wave in which each account is worked: the first that selects it, or one after all that are named."""
+    waves = config.rollout.waves
+
+    def wave(account: str) -> int:
+        tags = {f"{key}={value}" for key, value in config.accounts[account].tags.items()} if account in known else set()
+        return next((at for at, selectors in enumerate(waves) if not tags.isdisjoint(selectors)), len(waves))
+
+    known = config.accounts.keys()
+    return {account: wave(account) for account in accounts}
 
 
 def _own(home: Caller) -> Account:

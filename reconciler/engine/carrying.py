@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.engine.accounts import waves_of
 from reconciler.engine.fleet import made_in, made_now, unmade_now, waiting_in_vain, working_order
 from reconciler.engine.held import minding_what_waits
 from reconciler.engine.live import by_address
 from reconciler.engine.runs import AccountApply, AccountPlan
 from reconciler.engine.settings import Progress, remembered_settings
 from reconciler.engine.work import Reading, Work
-from reconciler.model.change import Change
+from reconciler.model.change import Call, Change
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
 
@@ -36,16 +36,31 @@ class How:
 def carry_out(
     work: Work, planned: Sequence[AccountPlan], readings: Mapping[str, Reading], how: How
 ) -> list[AccountApply]:
-    """Return what became of the plan of each account, worked one after another."""
+    """Return what became of the plan of each account, worked one after another.
+
+    Where the configuration says after how many failed accounts to stop, none is begun after so many; those that have
+    no plan count from their wave on.
+    """
     from reconciler.apply import Elsewhere  # noqa: PLC0415  a plan needs none of it
 
+    config = work.settings.config
+    waves = waves_of((one.account for one in planned), config)
+    enough = config.rollout.stop_after_failures or len(planned) + 1
     plans = {one.account: one.plan for one in planned if one.plan is not None}
     promised = {arn for plan in (work.saved or plans).values() for arn in made_in(plan)}
     elsewhere = Elsewhere()
-    done = {}
-    for account in working_order(plans.values()):
+    done: dict[str, AccountApply] = {}
+    for account in working_order(plans.values(), waves):
+        unplanned = [one for one in planned if one.plan is None and waves[one.account] <= waves[account]]
+        failures = len(unplanned) + sum(not one.result.is_complete for one in done.values() if one.result)
         unmade = promised - elsewhere.made.keys() - made_in(plans[account]).keys()
-        result = _carry_out(work, plans[account], readings, how, elsewhere=elsewhere, vain=unmade)
+        in_vain = {
+            address: _unmade(arn)
+            for address, arn in waiting_in_vain(plans[account], unmade, reviewed=how.reviewed).items()
+        }
+        if failures >= enough:
+            in_vain = dict.fromkeys((change.address for change in plans[account].changes), _stopped_after(enough))
+        result = _carry_out(work, plans[account], readings, how, elsewhere=elsewhere, in_vain=in_vain)
         calls = work.calls(readings[account])
         name = readings[account].account.name
         done[account] = AccountApply(account=account, name=name, plan=plans[account], result=result, calls=calls)
@@ -73,9 +88,9 @@ def _carry_out(
     how: How,
     *,
     elsewhere: Elsewhere,
-    vain: AbstractSet[str],
+    in_vain: Mapping[str, Diagnostic],
 ) -> ApplyResult:
-    """Return what became of the plan of one account; `vain` are the roles that others were to get and have not."""
+    """Return what became of the plan of one account; `in_vain` says by address what is not tried, and why."""
     from reconciler import apply  # noqa: PLC0415  a plan needs none of it
 
     reading, settings = readings[plan.account], work.settings
@@ -93,7 +108,6 @@ def _carry_out(
         settle=how.settle,
         settings=remembered_settings(settings),
     )
-    in_vain = waiting_in_vain(plan, vain, reviewed=how.reviewed)
     rest = replace(plan, changes=tuple(change for change in plan.changes if change.address not in in_vain))
     state = reading.observed
     if not how.reviewed:
@@ -109,7 +123,9 @@ def _carry_out(
     return _with_untried(plan, rest, result, in_vain, how) if in_vain else result
 
 
-def _with_untried(plan: Plan, rest: Plan, result: ApplyResult, in_vain: Mapping[str, str], how: How) -> ApplyResult:
+def _with_untried(
+    plan: Plan, rest: Plan, result: ApplyResult, in_vain: Mapping[str, Diagnostic], how: How
+) -> ApplyResult:
     """Return what became of a whole plan, with what was not even tried, and tell whoever watches."""
     from reconciler.apply.outcome import counted  # noqa: PLC0415  a plan needs none of it
 
@@ -128,18 +144,28 @@ def _calls_of(plan: Plan) -> list[tuple[str, int]]:
     return [(change.address, at) for change in plan.changes for at in range(max(1, len(change.operations)))]
 
 
-def _untried(change: Change, arn: str) -> dict[tuple[str, int], Outcome]:
+def _untried(change: Change, why: Diagnostic) -> dict[tuple[str, int], Outcome]:
     from reconciler.apply import Outcome, Result  # noqa: PLC0415  a plan needs none of it
 
-    told = Diagnostic(
+    told = replace(why, address=change.address)
+    calls: list[Call | None] = [operation.call for operation in change.operations]
+    return {
+        (change.address, at): Outcome(address=change.address, call=call, outcome=Result.NOT_TRIED, diagnostic=told)
+        for at, call in enumerate(calls or [None])
+    }
+
+
+def _unmade(arn: str) -> Diagnostic:
+    return Diagnostic(
         Code.RA416,
         f"It needs {arn}, which was to be made in its own account, and was not.",
-        address=change.address,
         help="See what became of that, and apply again.",
     )
-    return {
-        (change.address, at): Outcome(
-            address=change.address, call=operation.call, outcome=Result.NOT_TRIED, diagnostic=told
-        )
-        for at, operation in enumerate(change.operations)
-    }
+
+
+def _stopped_after(failures: int) -> Diagnostic:
+    return Diagnostic(
+        Code.RA416,
+        f"The run stopped before this account: stop_after_failures is {failures}, and so many failed before it.",
+        help="See what became of those, and apply again.",
+    )

@@ -15,7 +15,6 @@ from reconciler.engine.refusals import (
     not_updated,
     nothing_to_ask,
     raise_errors,
-    refuse_rollout,
     refuse_unless_expected,
 )
 from reconciler.engine.runs import AccountCompact, AccountDrift, ApplyRun, DriftRun, PlanRun, Validation, plan_run
@@ -47,7 +46,6 @@ def validate(settings: Settings, paths: Sequence[Path] = ()) -> Validation:
 
 def plan(settings: Settings, choices: Choices, *, progress: Progress | None = None) -> PlanRun:
     """Return what would happen to each account. Changes nothing anywhere, the state included."""
-    refuse_rollout(settings)
     with Work(settings, choices, progress or Silent(), read_only=True) as work:
         readings = work.read_all()
         return plan_run(make_plans(work, readings), fleet=work.fleet)
@@ -73,7 +71,6 @@ def apply(  # noqa: PLR0913  each is a choice of the user's
     A plan file, a fingerprint that fits and a `confirm` that says yes are reviews: nothing is held then. Without any of
     them what needs an approval is held. `shown` is given the plan before anything is written.
     """
-    refuse_rollout(settings)
     saved = _saved_plans(plan_file)
     watch = progress or Silent()
     with Work(settings, choices, watch, read_only=False, saved=saved) as work, ExitStack() as locks:

@@ -2,8 +2,9 @@
 
 A role that is made in one account may be trusted in another, and one that is taken away in the one may be trusted in
 the other. So accounts are planned, and worked, in an order: who makes a role before who names it, who lets go of a role
-before who takes it away. Where accounts wait for each other one of them has to begin. What it cannot name yet it leaves
-out: a role is made with a narrower trust, one that is there is blocked, and the plan says that the next apply mends it.
+before who takes it away. Waves, where the configuration has some, come before that. Where an account has to begin that
+waits for a later one, it leaves out what it cannot name yet: a role is made with a narrower trust, one that is there is
+blocked, and the plan says that the next apply mends it.
 """
 
 from __future__ import annotations
@@ -37,27 +38,29 @@ Worlds: TypeAlias = Mapping[str, World]
 # The order of accounts
 
 
-def in_turn(needs: Mapping[str, AbstractSet[str]]) -> list[str]:
-    """Return accounts by their numbers, each after those it needs; of those that need each other one has to begin."""
+def in_turn(needs: Mapping[str, AbstractSet[str]], waves: Mapping[str, int]) -> list[str]:
+    """Return accounts by wave and number, each after those of its wave that it needs; of a circle one has to begin."""
     done: dict[str, None] = {}
 
     def take(account: str, waiting: frozenset[str]) -> None:
         for other in sorted(needs[account] - waiting - done.keys()):
-            take(other, waiting | {other})
+            if waves[other] == waves[account]:
+                take(other, waiting | {other})
         done.setdefault(account)
 
-    for account in sorted(needs):
+    for account in sorted(needs, key=lambda one: (waves[one], one)):
         take(account, frozenset({account}))
     return list(done)
 
 
-def planning_order(worlds: Worlds, comings: Mapping[str, Mapping[str, str | None]]) -> list[str]:
+def planning_order(
+    worlds: Worlds, comings: Mapping[str, Mapping[str, str | None]], waves: Mapping[str, int]
+) -> list[str]:
     """Return the accounts in the order in which to plan; `comings` are the ARNs that each is about to make."""
     whose = _makers(comings)
     named = {account: map(_without_path, _named(world) if whose else ()) for account, world in worlds.items()}
-    return in_turn(
-        {account: {whose[arn] for arn in arns if arn in whose} - {account} for account, arns in named.items()}
-    )
+    needs = {account: {whose[arn] for arn in arns if arn in whose} - {account} for account, arns in named.items()}
+    return in_turn(needs, waves)
 
 
 def _makers(comings: Mapping[str, Mapping[str, str | None]]) -> dict[str, str]:
@@ -78,7 +81,7 @@ def _named(world: World, addresses: AbstractSet[str] | None = None) -> set[str]:
     return {arn for role in roles if isinstance(role, Role) for arn in principal_ids(role.trust, world.index)}
 
 
-def working_order(plans: Iterable[Plan]) -> list[str]:
+def working_order(plans: Iterable[Plan], waves: Mapping[str, int]) -> list[str]:
     """Return the accounts in the order in which to carry out their plans."""
     by_account = {plan.account: plan for plan in plans}
     makes = {arn: plan.account for plan in by_account.values() for arn in made_in(plan)}
@@ -89,7 +92,7 @@ def working_order(plans: Iterable[Plan]) -> list[str]:
         let_go = {*_let_go_in(plan)} if takes else set()
         for arn in let_go & takes.keys():
             needs[takes[arn]] |= {account} - {takes[arn]}
-    return in_turn(needs)
+    return in_turn(needs, waves)
 
 
 def made_in(plan: Plan) -> dict[str, Operation]:

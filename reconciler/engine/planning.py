@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.diff import coming
-from reconciler.engine.accounts import Account
+from reconciler.engine.accounts import Account, waves_of
 from reconciler.engine.fleet import (
     addresses_of,
     after_others,
@@ -43,7 +43,7 @@ def make_plans(work: Work, readings: Mapping[str, Reading]) -> list[AccountPlan]
     made: dict[str, str | None] = {}
     waiting: dict[str, str] = {}
     living: dict[str, PrincipalIndex] = {}
-    for account in planning_order(worlds, comings):
+    for account in planning_order(worlds, comings, waves_of(worlds, work.settings.config)):
         later = {arn: other for other, arns in comings.items() if other not in {account, *plans} for arn in arns}
         then = after_others(worlds[account], made)
         living[account] = then.index

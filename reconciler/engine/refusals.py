@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reconciler.engine.runs import PlanRun
-from reconciler.engine.settings import Settings
 from reconciler.manifest.wording import did_you_mean
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
 
@@ -51,19 +50,6 @@ def another_state(account: str, place: str) -> Diagnostic:
         f"The state of account {account} in {place} is not the one that the plan was made with.",
         help="Nothing was written. Bring that state back, or plan again.",
     )
-
-
-def refuse_rollout(settings: Settings) -> None:
-    """Raise RM119 where accounts are to be worked in waves, or given up after failures: nothing heeds that yet."""
-    rollout = settings.config.rollout
-    if settings.account is None and (rollout.waves or rollout.stop_after_failures is not None):
-        raise ReconcilerError(
-            Diagnostic(
-                Code.RM119,
-                "[rollout] in the configuration is not supported by this version: all accounts are worked in one run.",
-                help="Take it out, or work one account after another with --account.",
-            )
-        )
 
 
 def refuse_unless_expected(run: PlanRun, *, expect: str | None, strict: bool) -> None:

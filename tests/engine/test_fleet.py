@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reconciler import engine
-from reconciler.config import Config, Rollout
-from reconciler.engine import Choices, drift
+from reconciler.config import Config
+from reconciler.engine import drift
 from reconciler.model.diagnostic import ReconcilerError
 from reconciler.model.principal import Standing
 from reconciler.sandbox import Clock, Sandbox
@@ -50,20 +50,6 @@ def test_each_account_has_its_plan_its_name_and_its_state(fleet: House) -> None:
     assert all(one.result is not None and one.result.is_complete for one in done.accounts)
     assert {file.name for file in (fleet.folder / "state").glob("*.json")} == {f"{OWN}.json", f"{OTHER}.json"}
     assert all(not plan.changes for plan in fleet.plan_run().plans)
-
-
-@pytest.mark.parametrize("rollout", [{"waves": [["stage=dev"], ["stage=prod"]]}, {"stop_after_failures": 1}])
-def test_who_asks_for_waves_does_not_get_all_accounts_at_once(fleet: House, rollout: dict[str, object]) -> None:
-    fleet.config = fleet.config.model_copy(update={"rollout": Rollout.model_validate(rollout)})
-    for command in (fleet.plan_run, fleet.apply_run):
-        with pytest.raises(ReconcilerError) as caught:
-            command()
-        assert [found.code for found in caught.value.diagnostics] == ["RM119"]
-    assert not fleet.box.mutating_calls
-
-    (own,) = engine.apply(fleet.settings(account=OWN), Choices(), confirm=lambda _run: True).accounts
-    assert own.result is not None
-    assert own.result.is_complete
 
 
 def test_an_account_that_cannot_be_reached_is_reported_beside_the_others(fleet: House) -> None:

@@ -96,14 +96,19 @@ class Policy:
 
 
 def fingerprint_of(account: str, changes: Iterable[Change]) -> str:
-    """Return the SHA-256 over what will happen: account, and per change what is done to what, from which live form."""
+    """Return the SHA-256 over what will happen: account, and per change what is done to what, from which live form.
+
+    Whom a call names counts by ID: what was seen of one entity is no word about another that has its ARN since.
+    """
     deeds = [
         {
             "address": change.address,
             "action": change.action,
             "approvals": sorted(change.approvals),
             "base": dict(change.base),
-            "calls": [[operation.call, operation.params] for operation in change.operations],
+            "calls": [
+                [operation.call, operation.params, dict(operation.principals)] for operation in change.operations
+            ],
         }
         for change in sorted(changes, key=lambda change: change.address)
     ]

@@ -267,6 +267,29 @@ def test_the_expected_plan_is_applied_and_no_other(house: House) -> None:
     assert house.apply(expect=plan.fingerprint, review=False).is_complete
 
 
+def test_what_was_seen_of_one_user_is_no_review_of_another_of_his_name(street: House) -> None:
+    """Neither in a trust that is held, nor in one that is new: the ARN stays, the ID does not."""
+    street.account.recreate_user("alice")
+    street.write("all.yaml", AFTER)
+    seen = street.plan()
+    assert seen.held
+    street.account.recreate_user("alice")
+    street.box.reset_calls()
+    with pytest.raises(ReconcilerError) as caught:
+        street.apply_run(expect=seen.fingerprint, review=False)
+    assert caught.value.diagnostics[0].code == "RA412"
+    assert not street.box.mutating_calls
+    assert street.apply(expect=street.plan().fingerprint, review=False).is_complete
+
+
+def test_a_role_seen_planned_for_one_user_is_not_made_for_another_of_his_name(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("a.yaml", ROLE)
+    seen = house.plan()
+    house.account.recreate_user("alice")
+    assert house.plan().fingerprint != seen.fingerprint
+
+
 def test_a_plan_of_a_fleet_is_applied_in_every_account(house: House) -> None:
     house.both_accounts()
     for account in (house.account, house.other):

@@ -83,15 +83,25 @@ def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, worl
             place=_place(declaration, place),
             help=f"Write {now_named} in the manifest. IAM followed the rename, so nobody has lost access.",
         )
-    alike = [known for known in world.index.id_by_arn if known.casefold() == arn.casefold()]
-    hint = f" Did you mean {alike[0]}? Case counts in ARNs." if alike else ""
     return Diagnostic(
         Code.RP204,
         f"{arn} does not exist, and IAM refuses a trust policy that names it",
         address=declaration.address,
         place=_place(declaration, place),
-        help=f"Create it first, or take it out of the trust.{hint}",
+        help=f"Create it first, or take it out of the trust.{_alike(arn, world.index.id_by_arn)}",
     )
+
+
+def _alike(arn: str, known: Iterable[str]) -> str:
+    """Return the question whether one was meant that has the name in another case, or at another path."""
+    found = next((other for other in known if _caseless(other) == _caseless(arn)), None)
+    return "" if found is None else f" Did you mean {found}? Case and path count in ARNs."
+
+
+def _caseless(arn: str) -> str:
+    """Return an ARN as IAM tells names apart: without regard to case, and to path."""
+    head, _, name = arn.casefold().partition("/")
+    return f"{head}/{name.rpartition('/')[2]}"
 
 
 def _needs_blocked(declaration: Declaration, address: str, place: Place) -> Diagnostic:
@@ -159,7 +169,8 @@ def _missing_policy(
         address=declaration.address,
         place=place,
         help="Declare it as a ManagedPolicy, correct the ARN, or "
-        + ("write `permissions_boundary: none`." if code is Code.RC309 else "take it out."),
+        + ("write `permissions_boundary: none`." if code is Code.RC309 else "take it out.")
+        + _alike(arn, world.snapshot.policies or ()),
     )
 
 

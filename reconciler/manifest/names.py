@@ -63,15 +63,14 @@ class Resolver:
         return found or iam_arn(partition=self.partition, account=self.account, kind=kind, path="/", name=name)
 
     def near(self, kind: Kind, name: str) -> str | None:
-        """Return the name that may have been meant: the same but for its case, where the name itself is nobody's."""
-        if ":" in name:
-            return None
-        if name in self.declared.of(kind) or name in self.living.of(kind):
+        """Return the declared name that was meant: the same but for its case, where the name itself is nobody's.
+
+        A living one is not looked for: what others rename or recreate stops one role, and no manifest is wrong by it.
+        """
+        if ":" in name or name in self.declared.of(kind) or name in self.living.of(kind):
             return None
         return self._caseless[kind].get(name.lower())
 
     @cached_property
     def _caseless(self) -> Mapping[Kind, Mapping[str, str]]:
-        return {
-            kind: {known.lower(): known for known in (*self.living.of(kind), *self.declared.of(kind))} for kind in Kind
-        }
+        return {kind: {known.lower(): known for known in self.declared.of(kind)} for kind in Kind}

@@ -471,8 +471,7 @@ def test_an_account_that_refuses_a_look_is_reported_beside_the_others(fleet: Fle
 
 def test_what_is_wrong_with_the_manifests_of_all_accounts_is_told_at_once(fleet: Fleet) -> None:
     for account in (OWN, OTHER):
-        fleet.accounts[account].create_user("Alice")
-        text = f"kind: Role\nname: first\naccount: '{account}'\ntrust: [{{user: alice}}]\n"
+        text = f"kind: Role\nname: first\naccount: '{account}'\ntrust: [{{role: First}}]\n"
         fleet.write(f"{account}.yaml", text)
     with pytest.raises(ReconcilerError) as caught:
         fleet.plan_run()

@@ -242,11 +242,20 @@ def test_the_partition_is_that_of_the_credentials(tmp_path: Path) -> None:
     assert made["Principal"] == {"AWS": "arn:aws-cn:iam::123456789012:root"}
 
 
-def test_a_name_that_differs_only_by_case_from_a_living_one_is_reported(tmp_path: Path) -> None:
-    _, found = declared(tmp_path, manifest("user: Alice"), names=LIVING)
+def test_a_name_that_differs_only_by_case_from_a_declared_one_is_reported(tmp_path: Path) -> None:
+    _, found = declared(tmp_path, manifest("role: R"), names=LIVING)
     assert said(found) == [
-        "RC310 manifests/m0.yaml:5:11: There is no user Alice, but there is alice: in ARNs the case of a name counts."
+        "RC310 manifests/m0.yaml:5:11: There is no role R, but there is r: in ARNs the case of a name counts."
     ]
+
+
+def test_a_name_that_differs_only_by_case_from_a_living_one_is_left_to_what_stops_that_role_alone(
+    tmp_path: Path,
+) -> None:
+    desired, found = declared(tmp_path, manifest("user: Alice"), names=LIVING)
+    assert said(found) == []
+    (statement,) = role_of(desired).trust.raw_statements
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::111122223333:user/Alice"}
 
 
 @pytest.mark.parametrize("account", ["123456789012", "012345678901", "000000000001"])

@@ -53,6 +53,26 @@ def test_a_blocked_object_is_not_blamed_for_another_whose_name_begins_alike(hous
     assert codes(house.plan().blockers) == [(Code.RC310, "role/base"), (Code.RP204, "role/other")]
 
 
+def test_what_is_recreated_in_another_case_stops_only_the_role_that_names_it(house: House) -> None:
+    house.account.create_user("bob", path="/staff/")
+    reads = house.account.create_policy("reads", allow("s3:GetObject"))
+    house.write("one.yaml", a_role("one", trust="user: bob"))
+    house.write("two.yaml", a_role("two", "managed_policies: [reads]"))
+    house.write("three.yaml", a_role("three"))
+    house.apply(reviewed=True)
+    house.account.delete_user("bob")
+    house.account.create_user("Bob")
+    house.account.delete_policy(reads)
+    house.account.create_policy("Reads", allow("s3:GetObject"))
+    house.write("four.yaml", a_role("four"))
+    plan = house.plan()
+    assert codes(plan.blockers) == [(Code.RP204, "role/one"), (Code.RC308, "role/two")]
+    assert all("Case and path count in ARNs." in str(found.help) for found in plan.blockers)
+    assert f"Did you mean {arn('user', 'Bob')}?" in str(plan.blockers[0].help)
+    assert house.drift().findings
+    assert done(house.apply()) == ["CreateRole role/four"]
+
+
 def test_a_principal_that_is_not_there_stops_only_who_trusts_it(house: House) -> None:
     house.write("one.yaml", a_role("one", trust="user: arn:aws:iam::111122223333:user/ghost"))
     house.write("two.yaml", a_role("two"))

@@ -250,13 +250,7 @@ class Memory:
         """
         owned = self._objects.get(change.address)
         if owned is not None:
-            waiting = {
-                path
-                for operation in change.operations
-                if operation.held and GIVING_BACK & set(operation.approvals)
-                for path in operation.forms
-            }
-            self._own(change.address, replace(owned, held=tuple(sorted(waiting))))
+            self._own(change.address, replace(owned, held=tuple(sorted(giving_back_later(change)))))
 
     def _give_up(self, address: str, *, but: str | None = None) -> None:
         """Own an object no longer, however its address was spelled: names are unique without regard to case."""
@@ -343,6 +337,16 @@ class Memory:
         if unique_id in self._unmade:
             return None
         return self._arn_of_made.get(unique_id) or self._index.arn_by_id.get(unique_id)
+
+
+def giving_back_later(change: Change) -> set[str]:
+    """Return the paths of a change whose calls are held, and give access back once approved."""
+    return {
+        path
+        for operation in change.operations
+        if operation.held and GIVING_BACK & set(operation.approvals)
+        for path in operation.forms
+    }
 
 
 def _only(known: Mapping[str, Value], key: str | None) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TypeAlias
 
+from reconciler.apply.held import minding_what_waits
 from reconciler.apply.means import Means
 from reconciler.apply.memory import FLUSH_SECONDS, Elsewhere, Memory
 from reconciler.apply.outcome import (
@@ -57,6 +58,8 @@ def apply(
     changed of that since. `live` are the live objects by address where the plan is older than they are: what is only to
     be recorded is compared with them.
     """
+    if not means.reviewed:
+        plan, state = minding_what_waits(plan, state, index)
     memory = Memory(state, index=index, partition=plan.partition, means=means, elsewhere=elsewhere)
     return _Run(plan, memory=memory, means=means, live=live).through()
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.engine.accounts import waves_of
 from reconciler.engine.fleet import made_in, made_now, unmade_now, waiting_in_vain, working_order
-from reconciler.engine.held import minding_what_waits
 from reconciler.engine.live import by_address
 from reconciler.engine.runs import AccountApply, AccountPlan
 from reconciler.engine.settings import Progress, remembered_settings
@@ -109,12 +108,9 @@ def _carry_out(
         settings=remembered_settings(settings),
     )
     rest = replace(plan, changes=tuple(change for change in plan.changes if change.address not in in_vain))
-    state = reading.observed
-    if not how.reviewed:
-        rest, state = minding_what_waits(rest, state, work.index(readings))
     result = apply.apply(
         rest,
-        state=state,
+        state=reading.observed,
         index=work.index(readings),
         means=means,
         live=None if work.saved is None else by_address(reading.snapshot),

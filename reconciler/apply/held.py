@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.apply.memory import giving_back_later
 from reconciler.model.change import Change, Operation
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import PrincipalIndex, parse_principal
@@ -17,17 +18,10 @@ from reconciler.state import Owned, State
 
 def minding_what_waits(plan: Plan, state: State, index: PrincipalIndex) -> tuple[Plan, State]:
     """Return the plan and the memory to begin with, for a run that leaves held what waits for an approval."""
-    from reconciler.apply.memory import GIVING_BACK  # noqa: PLC0415  a plan needs none of it
-
     objects, changes = dict(state.objects), []
     for change in plan.changes:
         owned = state.objects.get(change.address)
-        waiting = {
-            path
-            for operation in change.operations
-            if operation.held and GIVING_BACK & set(operation.approvals)
-            for path in operation.forms
-        }
+        waiting = giving_back_later(change)
         if owned is not None and owned.id == change.id and waiting:
             objects[change.address] = replace(owned, held=tuple(sorted({*owned.held, *waiting})))
         changes.append(_trusting_nobody_yet(change, owned, index) if owned and "trust" in waiting else change)

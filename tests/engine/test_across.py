@@ -262,7 +262,7 @@ def test_a_target_that_no_account_knows_is_refused(fleet: Fleet) -> None:
 def test_a_slip_in_a_target_is_answered_with_what_was_meant(fleet: Fleet) -> None:
     fleet.declare("first", OWN)
     with pytest.raises(ReconcilerError) as caught:
-        fleet.plan_run(targets=("role/frist",))
+        fleet.plan_run(targets=("role/firsd",))
     assert caught.value.diagnostics[0].help == "Did you mean role/first?"
 
 

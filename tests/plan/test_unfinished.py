@@ -28,6 +28,9 @@ ROLE = """
     """
 
 
+NAMES = ("alice", "bob", "carl", "dora", "eve")
+
+
 @pytest.fixture
 def house(house: House) -> House:
     """A house in which giving anything is a decision."""
@@ -70,6 +73,11 @@ def leave_an_intent(house: House, address: str = "role/deployer") -> None:
         objects[address] = replace(objects[address], principals={**objects[address].principals, **approved})
     house.change_memory(intents={address: intent}, objects=objects)
     house.pass_time()
+
+
+def notes_of_creation(house: House) -> dict[str, str]:
+    """Return what the plan notes of the role that it makes, by path."""
+    return {found.path: found.note for found in change(house.plan(), "role/deployer").differences if found.note}
 
 
 @pytest.mark.parametrize("writes", [1, 2])
@@ -238,6 +246,7 @@ def test_a_clock_that_runs_behind_lets_nobody_in_by_an_earlier_approval(house: H
 
 def test_a_creation_that_was_approved_waits_if_a_stranger_came_by_whatever_the_clocks_say(house: House) -> None:
     house.settle()
+    first = house.account.user_id("alice")
     house.account.recreate_user("alice")
     house.account.delete_role("deployer")
     house.pass_time(600)
@@ -247,24 +256,33 @@ def test_a_creation_that_was_approved_waits_if_a_stranger_came_by_whatever_the_c
     house.account.recreate_user("alice")
     house.pass_time(-300)
     assert told(house.plan())["role/deployer"][2:] == ({Approval.RE_TRUST}, True)
-    trust = next(found for found in change(house.plan(), "role/deployer").differences if found.path == "trust")
-    assert f"is {house.account.user_id('alice')} now" in str(trust.note)
+    now = house.account.user_id("alice")
+    was = f"{arn('user', 'alice')} was {first} when this role was last applied, and is {now} now"
+    assert notes_of_creation(house) == {"trust": was}
 
 
 def test_a_stranger_is_not_trusted_by_way_of_a_replacement_cut_short(house: House) -> None:
+    for name in NAMES[2:]:
+        house.account.create_user(name)
+    role = ROLE.replace("[alice, bob]", f"[{', '.join(NAMES)}]")
+    house.write("deployer.yaml", role)
     house.settle()
-    house.write("deployer.yaml", ROLE.replace("name: deployer", "name: deployer\n    path: /moved/"))
+    house.write("deployer.yaml", role.replace("name: deployer", "name: deployer\n    path: /moved/"))
     calls = [operation.call.value for operation in change(house.plan(), "role/deployer").operations]
     with killed_before_call(house, calls.index("CreateRole") + 1):
         house.apply(reviewed=True)
     assert not list(house.account.state.tables.roles)
     assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", set(), False)
     house.pass_time()
-    house.account.recreate_user("alice")
+    for name in NAMES:
+        house.account.recreate_user(name)
     house.pass_time()
     assert told(house.plan())["role/deployer"] == (Action.CREATE, "unfinished", {Approval.RE_TRUST}, True)
-    trust = next(found for found in change(house.plan(), "role/deployer").differences if found.path == "trust")
-    assert f"is {house.account.user_id('alice')} only since" in str(trust.note)
+    sentences = [
+        f"{arn('user', name)} is {house.account.user_id(name)} only since after the run began that left this unfinished"
+        for name in NAMES
+    ]
+    assert notes_of_creation(house) == {"trust": ". ".join(sentences)}
     assert held(house.apply()) == ["role/deployer"]
     house.settle()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from reconciler.model.arn import Arn, parse_arn
+from reconciler.model.arn import Arn, parse_arn, without_path
 from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
 from reconciler.model.managed_policy import ManagedPolicy
@@ -94,14 +94,9 @@ def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, worl
 
 def _alike(arn: str, known: Iterable[str]) -> str:
     """Return the question whether one was meant that has the name in another case, or at another path."""
-    found = next((other for other in known if _caseless(other) == _caseless(arn)), None)
+    meant = without_path(arn).casefold()
+    found = next((other for other in known if without_path(other).casefold() == meant), None)
     return "" if found is None else f" Did you mean {found}? Case and path count in ARNs."
-
-
-def _caseless(arn: str) -> str:
-    """Return an ARN as IAM tells names apart: without regard to case, and to path."""
-    head, _, name = arn.casefold().partition("/")
-    return f"{head}/{name.rpartition('/')[2]}"
 
 
 def _needs_blocked(declaration: Declaration, address: str, place: Place) -> Diagnostic:

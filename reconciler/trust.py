@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
-from reconciler.model.arn import parse_arn
+from reconciler.model.arn import parse_arn, without_path
 from reconciler.model.change import Reason
 from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, canonical_statement, listed
 from reconciler.model.principal import (
@@ -429,12 +429,8 @@ def _last_trusted(arn: str, owned: Owned | None, index: PrincipalIndex) -> tuple
         return arn, trusted[arn]
     if arn not in index.id_by_arn:
         return None
-    return next(((known, trusted[known]) for known in sorted(trusted) if _name_of(known) == _name_of(arn)), None)
-
-
-def _name_of(text: str) -> tuple[str, str, str] | None:
-    arn = parse_arn(text)
-    return None if arn is None else (arn.account, arn.kind, arn.name.casefold())
+    name = without_path(arn).casefold()
+    return next(((known, trusted[known]) for known in sorted(trusted) if without_path(known).casefold() == name), None)
 
 
 def _strangers(owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str]) -> Iterator[str]:

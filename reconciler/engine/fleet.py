@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from reconciler.diff import diff
 from reconciler.model.access import has_effect
+from reconciler.model.arn import without_path
 from reconciler.model.change import Action, Call, Change, Operation, Reason
 from reconciler.model.diagnostic import Code, Diagnostic
 from reconciler.model.policy import PolicyDocument, PrincipalInPlace
@@ -58,20 +59,14 @@ def planning_order(
 ) -> list[str]:
     """Return the accounts in the order in which to plan; `comings` are the ARNs that each is about to make."""
     whose = _makers(comings)
-    named = {account: map(_without_path, _named(world) if whose else ()) for account, world in worlds.items()}
+    named = {account: map(without_path, _named(world) if whose else ()) for account, world in worlds.items()}
     needs = {account: {whose[arn] for arn in arns if arn in whose} - {account} for account, arns in named.items()}
     return in_turn(needs, waves)
 
 
 def _makers(comings: Mapping[str, Mapping[str, str | None]]) -> dict[str, str]:
     """Return by ARN without path which account is about to make a role."""
-    return {_without_path(arn): account for account, made in comings.items() for arn in made}
-
-
-def _without_path(role_arn: str) -> str:
-    """Return an ARN by which a role is the same wherever it moves: the ARN of a session does not tell the path."""
-    account, _, name = role_arn.partition("/")
-    return f"{account}/{name.rpartition('/')[2]}"
+    return {without_path(arn): account for account, made in comings.items() for arn in made}
 
 
 def _named(world: World, addresses: AbstractSet[str] | None = None) -> set[str]:
@@ -244,7 +239,7 @@ def targets_in(
     queue = list(wanted.items())
     while queue:
         account, found = queue.pop()
-        named = map(_without_path, _named(worlds[account], needed_for(found, worlds[account])))
+        named = map(without_path, _named(worlds[account], needed_for(found, worlds[account])))
         for arn in {*named} & whose.keys():
             other, address = whose[arn], f"role/{arn.rpartition('/')[2]}"
             if address not in wanted[other]:

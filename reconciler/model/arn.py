@@ -52,6 +52,15 @@ class Arn:
         return "/" + "".join(f"{segment}/" for segment in segments)
 
 
+def without_path(arn: str) -> str:
+    """Return an ARN less its path: IAM tells names apart without it (IAM User Guide, reference_identifiers).
+
+    So a role is the same wherever it moves; and a session, whose ARN does not tell the path, is that role's.
+    """
+    head, _, rest = arn.partition("/")
+    return f"{head}/{rest.rpartition('/')[2]}"
+
+
 def parse_arn(text: str) -> Arn | None:
     """Return the parts of an ARN, or None where the text has not the form of one."""
     parts = text.split(":", _PARTS - 1)

@@ -31,6 +31,11 @@ def in_waves(fleet: Fleet, **rollout: int) -> None:
     fleet.config = Config.model_validate({"accounts": accounts, "rollout": {"waves": WAVES, **rollout}})
 
 
+def declare_everywhere(fleet: Fleet) -> None:
+    for account in ACCOUNTS:
+        fleet.declare("one", account)
+
+
 def created_in_turn(fleet: Fleet) -> list[str]:
     """Return the accounts in which roles were made, in the order in which they were."""
     return [entry.account for entry in fleet.box.journal if entry.call == "CreateRole"]
@@ -46,8 +51,7 @@ def untried(run: ApplyRun) -> dict[str, list[str | None]]:
 
 
 def test_accounts_are_worked_wave_by_wave_and_those_of_no_wave_last(fleet: Fleet) -> None:
-    for account in ACCOUNTS:
-        fleet.declare("one", account)
+    declare_everywhere(fleet)
     fleet.box.reset_calls()
     run = fleet.apply_run(review=False)
     assert complete(run)
@@ -68,8 +72,7 @@ def test_a_wave_comes_before_the_trust_between_accounts_as_the_plan_says(fleet: 
 
 def test_after_enough_failed_accounts_no_other_is_begun(fleet: Fleet) -> None:
     in_waves(fleet, stop_after_failures=1)
-    for account in ACCOUNTS:
-        fleet.declare("one", account)
+    declare_everywhere(fleet)
     fleet.box.faults.deny("CreateRole", account=THIRD)
     fleet.box.reset_calls()
     run = fleet.apply_run(review=False)
@@ -84,8 +87,7 @@ def test_after_enough_failed_accounts_no_other_is_begun(fleet: Fleet) -> None:
 
 def test_fewer_failures_than_that_stop_nothing(fleet: Fleet) -> None:
     in_waves(fleet, stop_after_failures=2)
-    for account in ACCOUNTS:
-        fleet.declare("one", account)
+    declare_everywhere(fleet)
     fleet.box.faults.deny("CreateRole", account=THIRD)
     assert untried(fleet.apply_run(review=False)) == {}
 
@@ -106,8 +108,7 @@ def test_what_only_has_to_be_recorded_is_left_for_later_too(fleet: Fleet) -> Non
 
 def test_an_account_out_of_reach_is_a_failure_of_its_wave(fleet: Fleet) -> None:
     in_waves(fleet, stop_after_failures=1)
-    for account in ACCOUNTS:
-        fleet.declare("one", account)
+    declare_everywhere(fleet)
     fleet.accounts[OTHER].delete_role("reconciler")
     fleet.box.reset_calls()
     run = fleet.apply_run(review=False)
@@ -119,7 +120,6 @@ def test_an_account_out_of_reach_is_a_failure_of_its_wave(fleet: Fleet) -> None:
 
 def test_a_plan_is_made_of_all_waves(fleet: Fleet) -> None:
     in_waves(fleet, stop_after_failures=1)
-    for account in ACCOUNTS:
-        fleet.declare("one", account)
+    declare_everywhere(fleet)
     run = fleet.plan_run()
     assert all(the_plan(run, account).changes for account in ACCOUNTS)

@@ -11,6 +11,7 @@ Times are to the second, and one second is enough to delete and to create: withi
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from reconciler.model.arn import iam_arn, parse_arn
-from reconciler.model.principal import UNIQUE_ID, Remembered
+from reconciler.model.principal import UNIQUE_ID, Recorded, Remembered
 
 KEPT: Final = timedelta(days=90)
 """How long CloudTrail's event history lasts (AWS CloudTrail User Guide, view-cloudtrail-events)."""
@@ -37,6 +38,7 @@ IAM: Final = "iam.amazonaws.com"
 SKEW: Final = timedelta(minutes=5)
 """How far this machine's clock may be from AWS's, which accepts no signature beyond it."""
 
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _ALL: Final = frozenset(call for calls in CALLS.values() for call in calls)
 _CREATIONS: Final = frozenset({"CreateRole", "CreateUser"})
 
@@ -55,18 +57,12 @@ class NotAnEventError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """What somebody did to a user or role: one event.
+class Deed(Recorded):
+    """What somebody did to a user or role: one event, and to whom.
 
-    `by` is the ARN of whoever it was, or what stands for it; `at` is RFC 3339 in UTC. `id` and `arn` are those of what
-    was created; `new_name` and `new_path` are those that a rename gave. `request_id` is None where it is not recorded.
+    `id` and `arn` are those of what was created; `new_name` and `new_path` are those that a rename gave.
     """
 
-    call: str
-    at: str
-    by: str
-    event_id: str
-    request_id: str | None
     account: str
     name: str
     id: str | None = None
@@ -89,23 +85,26 @@ class Deed:
         """Return the holder of the name that it gave, the same where it gave none."""
         return key_of(self.account, self.kind, self.new_name or self.name)
 
-    def __str__(self) -> str:
-        """Return who did it, when, and where to find it."""
-        request = f", request {self.request_id}" if self.request_id else ""
-        return f"{self.by} at {self.at} ({self.call}, event {self.event_id}{request})"
+    @property
+    def record(self) -> Recorded:
+        """Return what the ledger keeps of it: who did it, when, and where to find it."""
+        return Recorded(call=self.call, at=self.at, by=self.by, event_id=self.event_id, request_id=self.request_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """What CloudTrail tells of a dead ID: its last ARN, how it came to be and to end, and who has its name since.
 
-    Each deed is None where CloudTrail has it no more, or not at all.
+    Each deed is None where CloudTrail has it no more, or not at all. `named` gave the ID its last ARN, which is its
+    creation unless it was renamed; `recreated` gave that ARN to `successor`, the ID that has it now.
     """
 
     arn: str
     created: Deed | None = None
+    named: Deed | None = None
     deleted: Deed | None = None
     recreated: Deed | None = None
+    successor: str | None = None
 
     @property
     def says_something(self) -> bool:
@@ -177,15 +176,16 @@ def _event(record: object) -> Mapping[str, Any]:
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value:
+    value = _text_or_none(fields, name)
+    if value is None:
         raise NotAnEventError(f"it has no {name}")
     return value
 
 
 def _text_or_none(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return a text, None for anything else: half a character, which JSON allows and no file takes, is no text."""
     value = fields.get(name)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and not _HALF.search(value) else None
 
 
 def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -333,15 +333,22 @@ class History:
         else:
             return None
         deleted = life.deleted if life else None
-        recreated = self._successor(arn, alive.get(arn), after=deleted)
-        return Trace(arn=arn, created=life.created if life else None, deleted=deleted, recreated=recreated)
+        successor = alive.get(arn)
+        return Trace(
+            arn=arn,
+            created=life.created if life else None,
+            named=life.named if life else None,
+            deleted=deleted,
+            recreated=self._recreation(arn, successor, after=deleted),
+            successor=successor,
+        )
 
     def _remembered(self, known: Remembered) -> Life | None:
         """Return the life, older than the events, that had a name and ended when the ledger says that it did."""
         found = self._nameless.get(_key_of_arn(known.arn), ())
         return next((life for life in found if life.deleted and _fits(life.deleted, known)), None)
 
-    def _successor(self, arn: str, current_id: str | None, *, after: Deed | None) -> Deed | None:
+    def _recreation(self, arn: str, current_id: str | None, *, after: Deed | None) -> Deed | None:
         """Return the deed that gave an ARN to whoever has it now, if it came after the end of the one before."""
         if current_id is None:
             return None
@@ -367,14 +374,17 @@ def _fits(deletion: Deed, known: Remembered) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """What CloudTrail told of the dead IDs of a run, and whose CloudTrail was read; `complete` if all was."""
+    """What CloudTrail told of the dead IDs of a run, and whose CloudTrail was read; `complete` if all was.
+
+    Who deleted and who recreated is in the ledger from then on, and is said from there.
+    """
 
     traces: Mapping[str, Trace] = field(default_factory=dict)
     accounts: tuple[str, ...] = ()
     complete: bool = True
 
     def told(self, unique_id: str) -> str:
-        """Return what became known of an ID, in a sentence."""
+        """Return what else became known of an ID, in a sentence, or that nothing did; empty for nothing to add."""
         trace = self.traces.get(unique_id)
         if trace is not None and trace.says_something:
             return _told(trace)
@@ -384,36 +394,37 @@ class Resolved:
 
 
 def _told(trace: Trace) -> str:
-    parts = [f"created by {trace.created}"] if trace.created else []
-    parts += [f"deleted by {trace.deleted}" if trace.deleted else "its deletion is not recorded"]
-    if trace.recreated:
-        how = "its ARN was given to another" if trace.recreated.call == "UpdateUser" else "recreated"
-        parts.append(f"{how} by {trace.recreated}")
-    return f"CloudTrail: {'; '.join(parts)}."
+    parts = [f"it was created by {trace.created}"] if trace.created else []
+    parts += [] if trace.deleted else ["its deletion is not recorded"]
+    return f"CloudTrail: {'; '.join(parts)}." if parts else ""
 
 
 def learned(
     ledger: Mapping[str, Remembered], traces: Mapping[str, Trace], *, account: str, at: str
 ) -> dict[str, Remembered]:
-    """Return the ledger of an account with what was found out about its dead IDs at a time `at`."""
+    """Return the ledger of an account with what was found out by a time `at` of its dead IDs and their successors."""
     known = dict(ledger)
     for id_, trace in traces.items():
         parsed = parse_arn(trace.arn)
         if trace.says_something and parsed is not None and parsed.account == account:
             known[id_] = _learned(known.get(id_), trace, at)
+            if trace.recreated is not None and trace.successor in known:
+                known[trace.successor] = replace(known[trace.successor], named_by=trace.recreated.record)
     return known
 
 
 def _learned(entry: Remembered | None, trace: Trace, at: str) -> Remembered:
     created = trace.created.at if trace.created else None
     deleted = trace.deleted.at if trace.deleted else None
-    first_seen = (entry.first_seen if entry else None) or created
-    last_alive = max(filter(None, (first_seen, entry.last_alive if entry else None, deleted)), default=None)
-    first_dead = (entry.first_dead if entry else None) or at
+    before = entry or Remembered(trace.arn)
+    first_seen = before.first_seen or created
+    last_alive = max(filter(None, (first_seen, before.last_alive, deleted)), default=None)
     return Remembered(
         arn=trace.arn,
         first_seen=first_seen,
         last_alive=last_alive,
-        first_dead=max(filter(None, (last_alive, first_dead)), default=None),
-        deleted=(entry.deleted if entry else None) or deleted,
+        first_dead=max(filter(None, (last_alive, before.first_dead or at)), default=None),
+        deleted=before.deleted or deleted,
+        named_by=trace.named.record if trace.named else before.named_by,
+        deleted_by=trace.deleted.record if trace.deleted else before.deleted_by,
     )

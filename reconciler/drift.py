@@ -150,7 +150,7 @@ def _traced(found: Finding, resolved: Resolved) -> Finding:
         return found
     return replace(
         found,
-        message=f"{found.message} {resolved.told(found.principal_id)}",
+        message=f"{found.message} {resolved.told(found.principal_id)}".rstrip(),
         help=found.help and found.help.removesuffix(FURTHER),
         cloudtrail=resolved.traces.get(found.principal_id),
     )

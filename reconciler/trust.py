@@ -25,6 +25,7 @@ from reconciler.model.principal import (
     Identified,
     Principal,
     PrincipalIndex,
+    Remembered,
     Session,
     Standing,
     UniqueId,
@@ -299,7 +300,12 @@ def weigh(
         reason=max(reasons, key=lambda reason: reason.weight, default=None),
         by_nobody=bool(reasons) and _is_by_nobody(declared, before, owned, index, successors),
         notes=tuple(
-            dict.fromkeys([*(explain(found, index) for found in before.dead), *_strangers(owned, index, re_trusted)])
+            dict.fromkeys(
+                [
+                    *(explain(found, index) for found in before.dead),
+                    *_strangers(owned, index, re_trusted, told={found.identified.id for found in before.dead}),
+                ]
+            )
         ),
         strangers=strangers,
         re_trusted=re_trusted,
@@ -433,13 +439,20 @@ def _last_trusted(arn: str, owned: Owned | None, index: PrincipalIndex) -> tuple
     return next(((known, trusted[known]) for known in sorted(trusted) if without_path(known).casefold() == name), None)
 
 
-def _strangers(owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str]) -> Iterator[str]:
-    """Yield a sentence for each of those trusted anew of whom the last applied trust tells that he was another."""
+def _strangers(
+    owned: Owned | None, index: PrincipalIndex, re_trusted: AbstractSet[str], *, told: AbstractSet[str]
+) -> Iterator[str]:
+    """Yield a sentence for each of those trusted anew of whom the last applied trust tells that he was another.
+
+    `told` are the dead IDs in the document, of which it is told already who has their ARN now.
+    """
     for arn in sorted(re_trusted):
         last, current = _last_trusted(arn, owned, index), index.id_by_arn.get(arn)
-        if last is not None and last[1] != current:
-            now = "and is" if last[0] == arn else f"and {arn} is"
-            yield f"{last[0]} was {last[1]} when this role was last applied, {now} {current or 'out of sight'} now"
+        if last is None or last[1] == current or (last[0] == arn and last[1] in told):
+            continue
+        now = "and is" if last[0] == arn else f"and {arn} is"
+        whose = f"{last[0]} was {last[1]} when this role was last applied"
+        yield f"{whose}, {now} {current or 'out of sight'} now{_namer(index.ledger.get(current or ''))}"
 
 
 def _entities(document: PolicyDocument, index: PrincipalIndex, effect: str | None = None) -> frozenset[str]:
@@ -479,15 +492,16 @@ def explain(found: DeadId, index: PrincipalIndex) -> str:
     identified = found.identified
     who = f"{identified.id} (session {identified.session})" if identified.session else identified.id
     known = identified.remembered
-    seen = f", last seen alive {known.last_alive}" if known and known.last_alive else ""
+    end = "" if known is None else _end(known)
     match found.standing:
         case Standing.RECREATED if identified.current_id == YET_TO_BE_GIVEN:
-            return f"{who} was {found.arn}{seen}; that role is made anew first, in its own account"
+            return f"{who} was {found.arn}{end}; that role is made anew first, in its own account"
         case Standing.RECREATED:
-            return f"{who} was {found.arn}{seen}; that ARN now belongs to another entity, {identified.current_id}"
+            namer = _namer(index.ledger.get(identified.current_id or ""))
+            now = f"that ARN now belongs to another entity, {identified.current_id}{namer}"
+            return f"{who} was {found.arn}{end}; {now}"
         case Standing.DELETED:
-            gone = "" if known is None or known.deleted is None else f", deleted {known.deleted}"
-            return f"{who} was {found.arn}{seen}{gone}; {_whereabouts(found.arn, index)}"
+            return f"{who} was {found.arn}{end}; {_whereabouts(found.arn, index)}"
         case Standing.INFERRED:
             grounds = "the document is otherwise the declared one, and only that is missing"
             return f"{who} was most likely {found.arn}: {grounds}"
@@ -495,6 +509,22 @@ def explain(found: DeadId, index: PrincipalIndex) -> str:
             return f"{who} was most likely one of {', '.join(found.candidates)}: those are declared and missing"
         case _:
             return f"{who} is a dead ID of unknown origin"
+
+
+def _end(known: Remembered) -> str:
+    """Return when an entity was last seen alive, when it was deleted and by whom, as far as it is known."""
+    if known.deleted_by is not None:
+        return f", deleted by {known.deleted_by}"
+    seen = f", last seen alive {known.last_alive}" if known.last_alive else ""
+    return f"{seen}, deleted {known.deleted}" if known.deleted else seen
+
+
+def _namer(known: Remembered | None) -> str:
+    """Return who gave an entity its ARN, as far as it is known."""
+    if known is None or known.named_by is None:
+        return ""
+    how = "given that name" if known.named_by.call == "UpdateUser" else "created"
+    return f", {how} by {known.named_by}"
 
 
 def _whereabouts(arn: str | None, index: PrincipalIndex) -> str:

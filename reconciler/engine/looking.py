@@ -17,6 +17,7 @@ from reconciler.state.history import contradictions
 
 if TYPE_CHECKING:
     from reconciler.drift import DriftReport
+    from reconciler.model.principal import PrincipalIndex
 
 
 def doubts(work: Work, readings: Mapping[str, Reading]) -> dict[str, list[Diagnostic]]:
@@ -49,17 +50,19 @@ def report_of(
 def resolved_by_cloudtrail(
     work: Work, readings: Mapping[str, Reading], said: Mapping[str, list[Diagnostic]]
 ) -> Resolved:
-    """Return what CloudTrail tells of the dead IDs of all accounts; it is `observed` from then on.
+    """Return what CloudTrail tells of the dead IDs of all accounts; it is `observed` from then on, and plans tell it.
 
     What was wrong with reading it is added to what is `said` of each account.
     """
     from reconciler.drift import find_drift  # noqa: PLC0415  a plan needs none of it
 
     settings = work.settings
+    index = work.index(readings)
+    shown = {id_ for one in readings.values() for id_ in find_drift(work.world(one, readings)).dead_ids}
     resolved, wrong = resolve(
         [work.aws.trail(account, sleep=settings.sleep, monotonic=settings.monotonic) for account in readings],
-        dead={id_ for one in readings.values() for id_ in find_drift(work.world(one, readings)).dead_ids},
-        index=work.index(readings),
+        dead=shown | _replaced(readings, index),
+        index=index,
         now=settings.clock(),
         on_page=work.progress.page,
     )
@@ -69,6 +72,16 @@ def resolved_by_cloudtrail(
         reading.observed = replace(reading.observed, ledger=known)
     work.forget_index()
     return resolved
+
+
+def _replaced(readings: Mapping[str, Reading], index: PrincipalIndex) -> set[str]:
+    """Return the IDs that roles trusted when last applied and whose ARN another has by now, whatever documents show.
+
+    A plan asks before it trusts that other one, and tells who made him where the ledger knows it.
+    """
+    owned = (owned for reading in readings.values() for owned in reading.state.objects.values())
+    trusted = {(arn, id_) for each in owned for arn, id_ in each.principals.items()}
+    return {id_ for arn, id_ in trusted if index.id_by_arn.get(arn, id_) != id_ and id_ not in index.arn_by_id}
 
 
 def compacted(work: Work, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:

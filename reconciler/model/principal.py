@@ -254,12 +254,33 @@ class Standing(StrEnum):
         return self in {Standing.RECREATED, Standing.DELETED, Standing.INFERRED, Standing.UNKNOWN}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A call that changed a user or role, as CloudTrail recorded it.
+
+    `by` is the ARN of whoever made it, or what stands for him; `at` is RFC 3339 in UTC. `request_id` is None where it
+    is not recorded.
+    """
+
+    call: str
+    at: str
+    by: str
+    event_id: str
+    request_id: str | None
+
+    def __str__(self) -> str:
+        """Return who did it, when, and where to find it."""
+        request = f", request {self.request_id}" if self.request_id else ""
+        return f"{self.by} at {self.at} ({self.call}, event {self.event_id}{request})"
+
+
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """What the ledger knows of a unique ID; times are RFC 3339 in UTC, None where not known.
 
     `first_seen` and `last_alive` are the first and last sight of it alive, `first_dead` the first look at which it was
-    gone, `deleted` when this program deleted it itself.
+    gone, `deleted` when it was deleted, by this program or as CloudTrail tells. `named_by` is the call that gave it its
+    ARN and `deleted_by` the one that ended it, None where CloudTrail was not asked or has nothing.
     """
 
     arn: str
@@ -267,6 +288,8 @@ class Remembered:
     last_alive: str | None = None
     first_dead: str | None = None
     deleted: str | None = None
+    named_by: Recorded | None = None
+    deleted_by: Recorded | None = None
 
 
 @dataclass(frozen=True, slots=True)

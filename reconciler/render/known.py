@@ -53,7 +53,9 @@ def _facts(known: Known) -> Iterator[tuple[str, str]]:
         ("first seen", known.first_seen),
         ("last alive", None if known.alive else known.last_alive),
         ("dead since", known.first_dead and f"{known.first_dead} (first seen)"),
-        ("deleted", known.deleted),
+        ("named by", known.named_by and str(known.named_by)),
+        ("deleted", None if known.deleted_by else known.deleted),
+        ("deleted by", known.deleted_by and str(known.deleted_by)),
         ("owned as", known.owned and _holder(known.owned)),
     )
     yield from ((name, value) for name, value in facts if value)

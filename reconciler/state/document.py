@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from reconciler.model.diagnostic import Code
-from reconciler.model.principal import Remembered
+from reconciler.model.principal import Recorded, Remembered
 from reconciler.state.values import FORMAT_VERSION, Intent, Owned, State
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -109,6 +109,20 @@ def _remembered_fields(entry: Remembered) -> dict[str, object]:
             "last_alive": entry.last_alive,
             "first_dead": entry.first_dead,
             "deleted": entry.deleted,
+            "named_by": entry.named_by and _recorded_fields(entry.named_by),
+            "deleted_by": entry.deleted_by and _recorded_fields(entry.deleted_by),
+        }
+    )
+
+
+def _recorded_fields(record: Recorded) -> dict[str, object]:
+    return _said(
+        {
+            "call": record.call,
+            "at": record.at,
+            "by": record.by,
+            "event_id": record.event_id,
+            "request_id": record.request_id,
         }
     )
 
@@ -236,6 +250,18 @@ def _remembered(_id: str, fields: Fields) -> Remembered:
         last_alive=fields.text_or_none("last_alive"),
         first_dead=fields.text_or_none("first_dead"),
         deleted=fields.text_or_none("deleted"),
+        named_by=fields.entry_or_none("named_by", _recorded),
+        deleted_by=fields.entry_or_none("deleted_by", _recorded),
+    )
+
+
+def _recorded(_name: str, fields: Fields) -> Recorded:
+    return Recorded(
+        call=fields.text("call"),
+        at=fields.text("at"),
+        by=fields.text("by"),
+        event_id=fields.text("event_id"),
+        request_id=fields.text_or_none("request_id"),
     )
 
 
@@ -325,6 +351,11 @@ class Fields:
     def entries(self, name: str, read: Callable[[str, Fields], Entry]) -> dict[str, Entry]:
         """Take an object of objects, each read by `read`, which is given its key."""
         return {key: self._entry(f"{name}/{key}", key, value, read) for key, value in self.mapping(name).items()}
+
+    def entry_or_none(self, name: str, read: Callable[[str, Fields], Entry]) -> Entry | None:
+        """Take an object that may be missing, read by `read`, which is given its name."""
+        value = self.left.pop(name, None)
+        return None if value is None else self._entry(name, name, value, read)
 
     def nothing_else(self) -> None:
         """Refuse what nobody took."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
-from reconciler.model.principal import UNIQUE_ID, Remembered
+from reconciler.model.principal import UNIQUE_ID, Recorded, Remembered
 from reconciler.state.local import STATE, LocalStore
 from reconciler.state.memory import remembered
 from reconciler.state.store import StateStore
@@ -65,8 +65,9 @@ class Holder:
 class Known:
     """All that is remembered of one unique ID; times are RFC 3339 in UTC, None where not known.
 
-    `alive` tells whether it lived when its account was last looked at, None where no ledger has it. `owned` is the
-    object that it is, `trusted_by` are the objects that trusted it when last applied.
+    `alive` tells whether it lived when its account was last looked at, None where no ledger has it. `named_by` is the
+    call that gave it its ARN and `deleted_by` the one that ended it, None where CloudTrail was not asked. `owned` is
+    the object that it is, `trusted_by` are the objects that trusted it when last applied.
     """
 
     id: str
@@ -78,6 +79,8 @@ class Known:
     last_alive: str | None = None
     first_dead: str | None = None
     deleted: str | None = None
+    named_by: Recorded | None = None
+    deleted_by: Recorded | None = None
     owned: Holder | None = None
     trusted_by: tuple[Holder, ...] = ()
 
@@ -113,6 +116,8 @@ def _known(id_: str, states: Sequence[State]) -> Iterator[Known]:
             last_alive=entry.last_alive,
             first_dead=entry.first_dead,
             deleted=entry.deleted,
+            named_by=entry.named_by,
+            deleted_by=entry.deleted_by,
             owned=owned,
             trusted_by=trusted_by,
         )

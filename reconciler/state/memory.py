@@ -8,7 +8,7 @@ been read:
     ----------------------------  --------------------------------------------------------------
     lives, not in the ledger      is new: first seen now
     lives, under the same ARN     stays
-    lives, under another ARN      has that ARN: renamed or moved, the ID is still the same entity
+    lives, under another ARN      has that ARN: renamed or moved, the ID is still the same entity; who named it is open
     lives, but had been gone      lives again
     is missing                    is gone: last alive at the snapshot before
     is missing, was gone already  stays
@@ -56,7 +56,8 @@ def _alive(entry: Remembered | None, *, arn: str, at: str) -> Remembered:
         return Remembered(arn, first_seen=at)
     if entry.arn == arn and entry.last_alive is None and entry.deleted is None:
         return entry
-    return Remembered(arn, first_seen=entry.first_seen)
+    named_by = entry.named_by if entry.arn == arn else None
+    return Remembered(arn, first_seen=entry.first_seen, named_by=named_by)
 
 
 def _gone(entry: Remembered, *, seen_at: str | None, at: str | None) -> Remembered:

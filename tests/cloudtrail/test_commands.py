@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.principal import Remembered
+from reconciler.model.principal import Recorded, Remembered
 from reconciler.sandbox import Sandbox
 from reconciler.state import Owned
 from tests.cloudtrail.watched import OTHER, Watched, at
@@ -18,6 +18,9 @@ from tests.scenarios.house import ACCOUNT, arn, trusting
 
 OLD, NEW, MINE = "AIDAALICE00000000001", "AIDAALICE00000000002", "AROARUNNER0000000001"
 ALICE, RUNNER = arn("user", "alice"), arn("role", "runner")
+CREATION = Recorded(
+    call="CreateUser", at="2026-11-10T13:00:00Z", by=arn("user", "eve"), event_id="event-1", request_id="request-1"
+)
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def remembered(house: Watched) -> Watched:
                     first_dead="2026-11-11T00:00:00Z",
                     deleted="2026-11-10T12:00:00Z",
                 ),
-                NEW: Remembered(ALICE, first_seen="2026-11-11T00:00:00Z"),
+                NEW: Remembered(ALICE, first_seen="2026-11-11T00:00:00Z", named_by=CREATION),
                 MINE: Remembered(RUNNER, first_seen="2026-11-01T00:00:00Z"),
             },
         )
@@ -97,7 +100,7 @@ def test_programs_get_what_was_found_in_the_keys_of_a_finding(house: Watched, ru
     (found,) = report["findings"]
     assert (found["principal_id"], found["last_known_arn"]) == (dead, arn("role", "ci"))
     assert (found["standing"], found["deleted"]) == ("deleted", at(hours=1))
-    assert "CloudTrail: created by " in found["message"]
+    assert "CloudTrail: it was created by " in found["message"]
     told = found["cloudtrail"]
     assert told["arn"] == arn("role", "ci")
     assert told["created"]["principal_id"] == dead
@@ -174,12 +177,41 @@ def test_of_an_arn_all_ids_are_shown_that_it_ever_had(run: Run) -> None:
         "last_alive": "2026-11-10T00:00:00Z",
         "first_dead": "2026-11-11T00:00:00Z",
         "deleted": "2026-11-10T12:00:00Z",
+        "named_by": None,
+        "deleted_by": None,
         "owned": None,
         "trusted_by": [
             {"account": ACCOUNT, "address": "role/runner"},
             {"account": OTHER, "address": "role/there"},
         ],
     }
+
+
+@pytest.mark.usefixtures("remembered")
+def test_who_gave_an_id_its_name_is_shown_where_cloudtrail_told(run: Run) -> None:
+    done = run("state", "show", "--principal", NEW)
+    eve = arn("user", "eve")
+    assert f"  named by     {eve} at 2026-11-10T13:00:00Z (CreateUser, event event-1, request request-1)\n" in done.out
+    (known,) = run("state", "show", "--principal", NEW, "--format", "json").json["known"]
+    assert known["named_by"] == {
+        "call": "CreateUser",
+        "at": "2026-11-10T13:00:00Z",
+        "by": eve,
+        "event_id": "event-1",
+        "request_id": "request-1",
+    }
+
+
+@pytest.mark.usefixtures("box")
+def test_who_deleted_it_is_shown_too_once_cloudtrail_was_asked(house: Watched, run: Run) -> None:
+    dead = house.trusted_and_gone()
+    run("drift", "--resolve", "cloudtrail")
+
+    shown = run("state", "show", "--principal", dead).out
+
+    assert f"  named by     arn:aws:iam::{ACCOUNT}:root at {at()} (CreateRole, event " in shown
+    assert f"  deleted by   arn:aws:iam::{ACCOUNT}:root at {at(hours=1)} (DeleteRole, event " in shown
+    assert "  deleted      " not in shown
 
 
 def test_an_id_that_only_a_role_trusted_is_known_by_that(remembered: Watched, run: Run) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cloudtrail import Deed, History, Resolved, learned, lives_of, read_events
-from reconciler.model.principal import Remembered
+from reconciler.cloudtrail import Deed, History, Resolved, Trace, learned, lives_of, read_events
+from reconciler.model.principal import Recorded, Remembered
 
 ACCOUNT = "111122223333"
 BOB = f"arn:aws:iam::{ACCOUNT}:user/bob"
+ID = "AIDABOB2345678901234"
 
 
 def record(call: str = "CreateRole", name: str = "ci", **fields: Any) -> dict[str, str]:
@@ -224,12 +225,12 @@ def test_somebody_older_than_the_events_goes_before_his_successor_comes() -> Non
 def test_a_rename_waits_for_the_name_to_be_free() -> None:
     events = [
         deed("CreateUser", "ann", 0, id_="AIDAANN2345678901234"),
-        deed("CreateUser", "bob", 0, id_="AIDABOB2345678901234"),
+        deed("CreateUser", "bob", 0, id_=ID),
         deed("UpdateUser", "ann", 5, new_name="bob"),
         deed("DeleteUser", "bob", 5),
     ]
     lives = {life.id: (life.arn, life.deleted is not None) for life in lives_of(events)}
-    assert lives == {"AIDABOB2345678901234": (BOB, True), "AIDAANN2345678901234": (BOB, False)}
+    assert lives == {ID: (BOB, True), "AIDAANN2345678901234": (BOB, False)}
 
 
 def test_names_are_one_without_regard_to_case() -> None:
@@ -274,51 +275,92 @@ def test_a_deletion_by_name_is_only_his_whose_last_sight_it_follows(
     last_alive: str, first_dead: str, *, is_his: bool
 ) -> None:
     known = Remembered(BOB, last_alive=last_alive, first_dead=first_dead)
-    trace = History([deed("DeleteUser", "bob", 0)]).trace("AIDABOB2345678901234", known=known, alive={})
+    trace = History([deed("DeleteUser", "bob", 0)]).trace(ID, known=known, alive={})
     assert trace is not None
     assert (trace.deleted is not None) == is_his
 
 
 def test_what_the_ledger_knows_already_stays_and_is_completed() -> None:
     history = History([deed("DeleteUser", "bob", 0)])
-    ledger: Mapping[str, Remembered] = {"AIDABOB2345678901234": REMEMBERED}
-    trace = history.trace("AIDABOB2345678901234", known=REMEMBERED, alive={})
+    ledger: Mapping[str, Remembered] = {ID: REMEMBERED}
+    trace = history.trace(ID, known=REMEMBERED, alive={})
     assert trace is not None
 
-    after = learned(ledger, {"AIDABOB2345678901234": trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
+    after = learned(ledger, {ID: trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
 
     assert after == {
-        "AIDABOB2345678901234": Remembered(
+        ID: Remembered(
             BOB,
             first_seen="2026-01-01T00:00:00Z",
             last_alive="2026-11-24T10:00:00Z",
             first_dead="2026-11-25T00:00:00Z",
             deleted="2026-11-24T10:00:00Z",
+            deleted_by=deed("DeleteUser", "bob", 0).record,
         )
     }
-    assert learned(after, {"AIDABOB2345678901234": trace}, account=ACCOUNT, at="2026-12-01T00:00:00Z") == after
+    assert learned(after, {ID: trace}, account=ACCOUNT, at="2026-12-01T00:00:00Z") == after
+
+
+def test_what_was_learned_of_doers_is_not_forgotten_where_a_later_answer_has_nothing_of_them() -> None:
+    made, ended = deed("CreateUser", "bob", 0).record, deed("DeleteUser", "bob", 1).record
+    before = replace(REMEMBERED, named_by=made, deleted_by=ended)
+    trace = Trace(arn=BOB, recreated=deed("CreateUser", "bob", 2), successor="AIDANEWBOB2345678901")
+
+    after = learned({ID: before}, {ID: trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
+
+    assert list(after) == [ID], "whoever is not in this ledger is another's to remember"
+    assert (after[ID].named_by, after[ID].deleted_by) == (made, ended)
+
+
+def test_whoever_follows_is_remembered_with_the_call_that_gave_him_the_name() -> None:
+    recreated = deed("CreateUser", "bob", 2)
+    new = Remembered(BOB, first_seen="2026-11-25T00:00:00Z")
+    trace = Trace(arn=BOB, recreated=recreated, successor="AIDANEWBOB2345678901")
+
+    ledger = {ID: REMEMBERED, "AIDANEWBOB2345678901": new}
+    after = learned(ledger, {ID: trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
+
+    assert after["AIDANEWBOB2345678901"] == replace(new, named_by=recreated.record)
+    assert recreated.record == Recorded(
+        call="CreateUser", at=recreated.at, by=BOB, event_id="event-CreateUser-bob-2", request_id=None
+    )
+
+
+def test_of_whoever_was_renamed_the_ledger_has_the_call_that_gave_the_last_name() -> None:
+    rename = deed("UpdateUser", "rob", 1, new_name="bob")
+    history = History([deed("CreateUser", "rob", 0, id_=ID), rename, deed("DeleteUser", "bob", 2)])
+    trace = history.trace(ID, known=None, alive={})
+    assert trace is not None
+
+    after = learned({}, {ID: trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
+
+    assert after[ID].named_by == rename.record
+
+
+def test_half_a_character_is_no_name() -> None:
+    """JSON has escapes for it, and no state file could hold it."""
+    spoiled = record(userIdentity={"arn": "arn:\ud800", "accountId": ACCOUNT}, requestID="\udfff")
+    (found,), wrong = read_events([spoiled])
+    assert (found.by, found.request_id, wrong) == (ACCOUNT, None, [])
+    assert read_events([record(eventID="\ud800")]) == ([], ["it has no eventID"])
 
 
 def test_a_ledger_learns_of_its_own_account_only() -> None:
-    trace = History([deed("CreateUser", "bob", 0, id_="AIDABOB2345678901234")]).trace(
-        "AIDABOB2345678901234", known=None, alive={}
-    )
+    trace = History([deed("CreateUser", "bob", 0, id_=ID)]).trace(ID, known=None, alive={})
     assert trace is not None
-    traces = {"AIDABOB2345678901234": trace}
+    traces = {ID: trace}
     assert learned({}, traces, account="444455556666", at="2026-11-25T00:00:00Z") == {}
-    assert list(learned({}, traces, account=ACCOUNT, at="2026-11-25T00:00:00Z")) == ["AIDABOB2345678901234"]
+    assert list(learned({}, traces, account=ACCOUNT, at="2026-11-25T00:00:00Z")) == [ID]
 
 
 def test_nothing_is_told_of_an_id_that_was_not_found_but_where_it_was_sought() -> None:
-    told = Resolved(accounts=(ACCOUNT, "444455556666")).told("AIDABOB2345678901234")
+    told = Resolved(accounts=(ACCOUNT, "444455556666")).told(ID)
     assert told == "CloudTrail of 111122223333 and 444455556666 has nothing of it in the last 90 days."
 
 
 def test_an_end_that_is_recorded_before_the_beginning_is_somebody_elses() -> None:
-    history = History([deed("DeleteUser", "bob", 5), deed("CreateUser", "bob", 30, id_="AIDABOB2345678901234")])
-    trace = history.trace("AIDABOB2345678901234", known=None, alive={})
+    history = History([deed("DeleteUser", "bob", 5), deed("CreateUser", "bob", 30, id_=ID)])
+    trace = history.trace(ID, known=None, alive={})
     assert trace is not None
     assert trace.deleted is None
-    assert "its deletion is not recorded" in Resolved(traces={"AIDABOB2345678901234": trace}).told(
-        "AIDABOB2345678901234"
-    )
+    assert "its deletion is not recorded" in Resolved(traces={ID: trace}).told(ID)

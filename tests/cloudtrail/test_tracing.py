@@ -88,7 +88,7 @@ def test_who_recreated_the_name_is_told_too(house: Watched) -> None:
     assert found.cloudtrail is not None
     assert found.cloudtrail.recreated is not None
     assert (found.cloudtrail.recreated.by, found.cloudtrail.recreated.id) == (EVE, found.current_id)
-    assert f"recreated by {EVE} at {at(hours=2)} (CreateRole, event " in found.message
+    assert f"{found.current_id}, created by {EVE} at {at(hours=2)} (CreateRole, event " in found.message
 
 
 def test_of_an_id_that_the_ledger_knows_the_deletion_is_found_by_name(house: Watched) -> None:
@@ -198,7 +198,7 @@ def test_a_name_taken_over_by_a_rename_is_told_as_one(house: Watched) -> None:
     found = orphan(house.ask())
 
     assert (found.standing, found.current_id) == (Standing.RECREATED, house.account.user_id("alice"))
-    assert f"its ARN was given to another by {EVE}" in found.message
+    assert f"{found.current_id}, given that name by {EVE}" in found.message
     assert "(UpdateUser, event " in found.message
 
 
@@ -216,7 +216,7 @@ def test_an_arn_taken_over_by_a_move_is_told_as_one(house: Watched) -> None:
     found = orphan(house.ask())
 
     assert found.standing is Standing.RECREATED
-    assert f"its ARN was given to another by {EVE}" in found.message
+    assert f"{found.current_id}, given that name by {EVE}" in found.message
 
 
 def test_who_had_the_name_for_a_while_is_not_taken_for_who_has_it(house: Watched) -> None:
@@ -235,7 +235,7 @@ def test_who_had_the_name_for_a_while_is_not_taken_for_who_has_it(house: Watched
     found = orphan(house.ask())
 
     assert found.current_id == house.account.user_id("alice")
-    assert f"its ARN was given to another by {EVE}" in found.message
+    assert f"{found.current_id}, given that name by {EVE}" in found.message
 
 
 def test_what_is_older_than_ninety_days_stays_unknown_and_is_said_to(house: Watched) -> None:

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from reconciler.model.principal import Remembered
+from reconciler.model.principal import Recorded, Remembered
 from reconciler.state import Intent, Owned, State
 
 Value = TypeVar("Value")
@@ -89,7 +89,17 @@ owned = st.builds(
     principals=mapping(texts),
     held=st.lists(texts, max_size=3).map(tuple),
 )
-entries = st.builds(Remembered, arn=texts, first_seen=maybe, last_alive=maybe, deleted=maybe)
+records = st.builds(Recorded, call=texts, at=texts, by=texts, event_id=texts, request_id=maybe)
+entries = st.builds(
+    Remembered,
+    arn=texts,
+    first_seen=maybe,
+    last_alive=maybe,
+    first_dead=maybe,
+    deleted=maybe,
+    named_by=st.none() | records,
+    deleted_by=st.none() | records,
+)
 
 
 @st.composite

@@ -16,6 +16,7 @@ from tests.state.samples import ACCOUNT, OTHER_ACCOUNT, RUNNER, a_memory, a_new_
 
 Value = TypeVar("Value")
 Edit = Callable[[dict[str, object]], object]
+RECORD: dict[str, object] = {"call": "CreateUser", "at": "", "by": "eve", "event_id": "event-1"}
 
 
 def signed(document: dict[str, object]) -> bytes:
@@ -181,6 +182,9 @@ def set_at(*path: str, to: object) -> Edit:
         (set_at("ledger", "AIDA", to="x"), "has a text at /ledger/AIDA where an object belongs"),
         (set_at("ledger", RUNNER, to={}), f"has nothing at /ledger/{RUNNER}/arn where a text belongs"),
         (set_at("ledger", RUNNER, "deleted", to={}), "/deleted where a text belongs"),
+        (set_at("ledger", RUNNER, "named_by", to="eve"), f"at /ledger/{RUNNER}/named_by where an object belongs"),
+        (set_at("ledger", RUNNER, "named_by", to={}), f"has nothing at /ledger/{RUNNER}/named_by/call where a text"),
+        (set_at("ledger", RUNNER, "deleted_by", to=RECORD | {"why": "x"}), f"{RUNNER}/deleted_by/why"),
         (set_at("objects", "role/runner", "retain", to="no"), "/retain where true or false belongs"),
         (
             set_at("objects", "role/runner", "digests", to={"trust": None}),

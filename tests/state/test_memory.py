@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.principal import PrincipalIndex, Remembered, Standing, UniqueId
+from reconciler.model.principal import PrincipalIndex, Recorded, Remembered, Standing, UniqueId
 from reconciler.state import (
     Intent,
     State,
@@ -83,6 +83,17 @@ def test_a_renamed_user_keeps_its_entry_under_the_new_arn() -> None:
 def test_an_id_that_shows_itself_alive_again_is_not_dead() -> None:
     gone = record_deleted(seen(BOTH, at=MORNING), ALICE, at=NOON)
     assert seen(BOTH, at=EVENING, before=gone).ledger[ALICE] == Remembered(ALICE_ARN, first_seen=MORNING)
+
+
+def test_who_gave_an_id_its_name_is_remembered_for_as_long_as_it_has_that_name() -> None:
+    eve = Recorded(call="CreateUser", at=MORNING, by=f"arn:aws:iam::{ACCOUNT}:user/eve", event_id="1", request_id="2")
+    named = replace(seen({}, at=MORNING), ledger={ALICE: Remembered(ALICE_ARN, first_seen=MORNING, named_by=eve)})
+
+    gone = seen({}, at=NOON, before=named)
+    again = seen({ALICE: ALICE_ARN}, at=EVENING, before=gone)
+    renamed = seen({ALICE: ALICE_ARN.replace("alice", "alicia")}, at=EVENING, before=again)
+
+    assert [memory.ledger[ALICE].named_by for memory in (gone, again, renamed)] == [eve, eve, None]
 
 
 def test_nobody_is_gone_from_an_account_that_was_not_read_whole() -> None:

@@ -11,30 +11,26 @@ added to a document that holds a dead ID nobody can explain. Entities that this 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
+from reconciler.inference import infer
 from reconciler.model.arn import parse_arn, without_path
 from reconciler.model.change import Reason
-from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, canonical_statement, listed
+from reconciler.model.policy import Json, PolicyDocument, PrincipalInPlace, Resolve, listed
 from reconciler.model.principal import (
     Identified,
-    Principal,
     PrincipalIndex,
     Remembered,
-    Session,
     Standing,
     UniqueId,
     UniqueIdSession,
-    User,
     parse_principal,
     read_id,
 )
-from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.role import Role
 from reconciler.state import Owned
 
@@ -96,14 +92,18 @@ def read_trust(
 ) -> LiveTrust:
     """Return the live document with its dead IDs explained, with the help of the declared one where there is one."""
     document = document.settled
-    dead = tuple(
-        DeadId(place, identified)
+    dead = {
+        place: identified
         for place in document.principals()
         if place.element == "Principal" and (identified := _dead(place, index)) is not None
+    }
+    unknown = [place for place, identified in dead.items() if identified.standing is Standing.UNKNOWN]
+    likely: Mapping[PrincipalInPlace, tuple[str, ...]] = {}
+    if declared is not None and unknown:
+        likely = infer(document, unknown, declared, index=index, partition=partition)
+    return LiveTrust(
+        document, tuple(DeadId(place, identified, likely.get(place, ())) for place, identified in dead.items())
     )
-    if declared is not None and any(found.identified.standing is Standing.UNKNOWN for found in dead):
-        dead = _with_candidates(document, dead, declared, index=index, partition=partition)
-    return LiveTrust(document, dead)
 
 
 def _dead(place: PrincipalInPlace, index: PrincipalIndex) -> Identified | None:
@@ -115,120 +115,6 @@ def _dead(place: PrincipalInPlace, index: PrincipalIndex) -> Identified | None:
             return identified if identified.standing.is_dead else None
         case _:
             return None
-
-
-def _with_candidates(
-    document: PolicyDocument,
-    dead: tuple[DeadId, ...],
-    declared: PolicyDocument,
-    *,
-    index: PrincipalIndex,
-    partition: str,
-) -> tuple[DeadId, ...]:
-    """Pair unexplained IDs with the declared principals that are missing, if all else is as declared.
-
-    With one ID and one missing principal of its kind in a statement the pairing is worth saying, as a guess; with more
-    of each, any ID may have been any of them.
-    """
-    unknown: dict[int, set[str]] = {}
-    for found in dead:
-        if found.identified.standing is Standing.UNKNOWN:
-            unknown.setdefault(found.place.statement, set()).add(found.place.value)
-    missing = _missing_by_statement(document, unknown, declared, partition=partition, index=index)
-    return tuple(
-        DeadId(found.place, found.identified, _candidates(found, missing[found.place.statement], index))
-        if found.identified.standing is Standing.UNKNOWN and found.place.statement in missing
-        else found
-        for found in dead
-    )
-
-
-def _candidates(found: DeadId, missing: Iterable[Principal], index: PrincipalIndex) -> tuple[str, ...]:
-    form = _form(parse_principal(found.place.key, found.place.value))
-    return tuple(sorted({str(index.entity_of(principal)) for principal in missing if _form(principal) == form}))
-
-
-_KINDS = {"AIDA": "user", "AROA": "role"}
-
-
-def _form(principal: Principal) -> tuple[str, str] | None:
-    """Return whether a user or a role is meant, and which session of it; None for all others.
-
-    An ID tells its kind by its prefix (IAM User Guide, reference_identifiers).
-    """
-    match principal:
-        case User():
-            return "user", ""
-        case RolePrincipal():
-            return "role", ""
-        case Session(arn):
-            return "role", arn.resource.split("/")[2]
-        case UniqueId(id_):
-            return _KINDS[id_[:4]], ""
-        case UniqueIdSession(id_, session):
-            return _KINDS[id_[:4]], session
-        case _:
-            return None
-
-
-def _missing_by_statement(
-    document: PolicyDocument,
-    unknown: Mapping[int, set[str]],
-    declared: PolicyDocument,
-    *,
-    partition: str,
-    index: PrincipalIndex,
-) -> dict[int, list[Principal]]:
-    """Return the declared users and roles that each statement with unexplained IDs may lack; empty if more differs."""
-    if not (document.understood and declared.understood):
-        return {}
-    live = [canonical_statement(raw, partition, index.recall) for raw in document.raw_statements]
-    goal = [canonical_statement(raw, partition, index.recall) for raw in declared.raw_statements]
-    for number, statement in enumerate(live):
-        if number in unknown:
-            continue
-        if statement not in goal:
-            return {}
-        goal.remove(statement)
-    lacks = {number: [_lacking(live[number], values, wanted) for wanted in goal] for number, values in unknown.items()}
-    fits = [[twin for twin, found in enumerate(twins) if found] for twins in lacks.values()]
-    if _envelope(document) != _envelope(declared) or len(goal) != len(unknown) or not _all_paired(fits):
-        return {}
-    return {number: [principal for found in twins for principal in found] for number, twins in lacks.items()}
-
-
-def _lacking(statement: Json, unknown: set[str], wanted: Json) -> list[Principal]:
-    """Return whom a declared statement names instead of a live one's unexplained IDs; empty if they do not fit."""
-    principals = wanted.get("Principal", [])
-    kept = [pair for pair in statement["Principal"] if pair[1] not in unknown]
-    dead = [parse_principal(key, value) for key, value in statement["Principal"] if value in unknown]
-    lost = [parse_principal(key, value) for key, value in principals if [key, value] not in kept]
-    fits = (
-        {**statement, "Principal": None} == {**wanted, "Principal": None}
-        and all(pair in principals for pair in kept)
-        and Counter(map(_form, lost)) == Counter(map(_form, dead))
-    )
-    return lost if fits else []
-
-
-def _all_paired(fits: Sequence[Sequence[int]]) -> bool:
-    """Tell whether each statement can have a twin of its own among those that it fits."""
-    taken: dict[int, int] = {}
-
-    def pair(statement: int, tried: set[int]) -> bool:
-        for twin in fits[statement]:
-            if twin not in tried:
-                tried.add(twin)
-                if twin not in taken or pair(taken[twin], tried):
-                    taken[twin] = statement
-                    return True
-        return False
-
-    return all(pair(statement, set()) for statement in range(len(fits)))
-
-
-def _envelope(document: PolicyDocument) -> Json:
-    return {key: value for key, value in document.canonical().items() if key != "Statement"}
 
 
 @dataclass(frozen=True, kw_only=True)

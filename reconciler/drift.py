@@ -15,7 +15,6 @@ from reconciler.cloudtrail import Resolved, Trace
 from reconciler.compare import Moved, compare
 from reconciler.diff import Decision, blocker_of, decide
 from reconciler.effects import WIDENING, path_effect
-from reconciler.model.arn import Arn, parse_arn
 from reconciler.model.change import ALWAYS_HELD, Approval, Reason
 from reconciler.model.declared import Declaration
 from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
@@ -25,6 +24,7 @@ from reconciler.model.principal import Principal, Standing, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
+from reconciler.remedies import Ahead, remedy_of_orphan
 from reconciler.state import State
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
@@ -116,7 +116,7 @@ def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int
     findings: list[Finding] = []
     warnings: list[Diagnostic] = list(world.snapshot.remarks)
     not_applied = 0
-    ahead = _Ahead()
+    ahead = Ahead()
     for case in cases(world):
         decision = decide(case)
         moved = tuple(compare(case, world, {})) if decision in _COMPARED else ()
@@ -128,7 +128,7 @@ def find_drift(world: World, *, unmanaged: bool = False, calls: Mapping[str, int
     scanned = [role for role in world.snapshot.roles.values() if _is_scanned(role, world)]
     for role in scanned:
         findings.extend(_of_trust(role, world, ahead))
-        if unmanaged and not role.is_reserved and not _is_managed(role, world):
+        if unmanaged and not role.is_reserved and not world.manages(role.address):
             findings.append(_unmanaged(role))
     return DriftReport(
         account=world.snapshot.account,
@@ -182,46 +182,23 @@ def _is_scanned(role: Role, world: World) -> bool:
     return role.address in world.desired.objects or not matches(role.name, world.ignore.roles)
 
 
-def _is_managed(role: Role, world: World) -> bool:
-    return role.address in world.desired.objects or world.owned_address(role.address) is not None
-
-
 # Orphans
 
 
-@dataclass
-class _Ahead:
-    """What an apply would do: the ARNs that it makes, and what a person has to approve about a live role's trust."""
-
-    made: set[str] = field(default_factory=set)
-    waiting: dict[str, frozenset[Approval]] = field(default_factory=dict)
-
-    def note(self, case: Case, decision: Decision, moved: Iterable[Moved]) -> None:
-        """Take note of what would happen to one object."""
-        if case.declaration is not None and decision in _MAKING:
-            self.made.add(case.declaration.value.arn)
-        for found in moved:
-            if found.trust is not None and case.live is not None:
-                self.waiting[case.live.address] = found.approvals & ALWAYS_HELD
-
-
-_MAKING = frozenset({Decision.CREATE, Decision.CREATE_AGAIN, Decision.REPLACE})
-
-
-def _of_trust(role: Role, world: World, ahead: _Ahead) -> Iterator[Finding]:
+def _of_trust(role: Role, world: World, ahead: Ahead) -> Iterator[Finding]:
     """Yield a finding for each dead ID in a role's trust, and notes for those of whom nothing can be known."""
     declaration = world.desired.objects.get(role.address)
     declared = declaration.value.trust if declaration and isinstance(declaration.value, Role) else None
     live = read_trust(role.trust, world.index, partition=world.partition, declared=declared)
     for dead in live.dead:
         yield _orphan(dead, role, declaration, world, ahead)
-    if _is_managed(role, world) and not role.is_reserved:
+    if world.manages(role.address) and not role.is_reserved:
         yield from _unknowable(role, declaration, world)
 
 
-def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: World, ahead: _Ahead) -> Finding:
+def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: World, ahead: Ahead) -> Finding:
     identified, known = dead.identified, dead.identified.remembered
-    managed = _is_managed(role, world)
+    managed = world.manages(role.address)
     if role.is_reserved:
         severity = Severity.NOTE
     elif managed or dead.place.effect == "Deny":
@@ -235,7 +212,7 @@ def _orphan(dead: DeadId, role: Role, declaration: Declaration | None, world: Wo
         address=role.address,
         managed=managed,
         message=f"{_consequence(dead, role)} {explain(dead, world.index)}.",
-        help=_remedy(dead, role, world, ahead) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
+        help=remedy_of_orphan(dead, role, world, ahead) + (FURTHER if dead.standing is Standing.UNKNOWN else ""),
         arn=role.arn,
         place=declaration.place_of("trust") if declaration else None,
         path="trust",
@@ -269,55 +246,6 @@ def _consequence(dead: DeadId, role: Role) -> str:
     if dead.standing is Standing.RECREATED:
         return f"{who} can no longer assume {role.address}, although its ARN is there again."
     return f"{who} can no longer assume {role.address}."
-
-
-def _remedy(dead: DeadId, role: Role, world: World, ahead: _Ahead) -> str:
-    if role.is_reserved:
-        return "Only AWS can change this role."
-    if not _is_managed(role, world):
-        return "Send the trust policy again with the ARN that is meant, or without the ID; or declare the role."
-    arn = parse_arn(dead.arn or "")
-    if arn is not None and _is_declared(arn, role, world):
-        if str(arn) not in world.index.id_by_arn:
-            return _remedy_of_absence(arn, role, world, ahead, guards=dead.place.effect == "Deny")
-        if dead.place.effect == "Deny" and Approval.ADOPT not in ahead.waiting.get(role.address, ()):
-            return "Run `reconciler apply`: a Deny is bound again without question."
-    return f"Look at `reconciler plan`, then `{_apply(role, ahead.waiting.get(role.address, frozenset()))}`."
-
-
-def _remedy_of_absence(arn: Arn, role: Role, world: World, ahead: _Ahead, *, guards: bool) -> str:
-    """Return what to do where nothing has the ARN that is declared, as far as it is known."""
-    if str(arn) in ahead.made:
-        return f"`reconciler apply` makes {arn} again, and then binds this trust anew."
-    if world.index.reaches(arn):
-        return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
-    kinds = frozenset() if guards else ahead.waiting.get(role.address, _RE_TRUST)
-    return (
-        f"Find out in account {arn.account} whether it was made again: then `{_apply(role, kinds)}` trusts it again."
-        " If not, take it out of the manifest, and apply."
-    )
-
-
-def _is_declared(arn: Arn, role: Role, world: World) -> bool:
-    """Tell whether a role is declared to trust a user or role, under this ARN."""
-    declaration = world.desired.objects.get(role.address)
-    return (
-        declaration is not None
-        and isinstance(declaration.value, Role)
-        and any(
-            world.index.entity_of(parse_principal(place.key, place.value)) == arn
-            for place in declaration.value.trust.principals()
-        )
-    )
-
-
-_RE_TRUST = frozenset({Approval.RE_TRUST})
-
-
-def _apply(role: Role, kinds: frozenset[Approval]) -> str:
-    """Return the command that does what waits for these approvals."""
-    named = "".join(f" --approve {kind}:{role.address}" for kind in Approval if kind in kinds)
-    return f"reconciler apply --auto-approve{named}" if named else "reconciler apply"
 
 
 def _unknowable(role: Role, declaration: Declaration | None, world: World) -> Iterator[Finding]:

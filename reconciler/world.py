@@ -96,6 +96,10 @@ class World:
         """Return the address under which an object is owned, in whatever case it is spelled; None if it is not."""
         return address if address in self.state.objects else self._owned_addresses.get(address.casefold())
 
+    def manages(self, address: str) -> bool:
+        """Tell whether an object is declared or owned."""
+        return address in self.desired.objects or self.owned_address(address) is not None
+
     def owned_at(self, address: str) -> Owned | None:
         """Return the ownership of an object, in whatever case its address is spelled."""
         known = self.owned_address(address)

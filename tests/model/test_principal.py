@@ -5,6 +5,8 @@ The forms are those of the IAM User Guide, reference_policies_elements_principal
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from reconciler.model.principal import (
     OidcProvider,
     Principal,
     PrincipalIndex,
+    Recorded,
     Remembered,
     Role,
     SamlProvider,
@@ -307,3 +310,12 @@ def test_users_and_roles_are_entities_and_nobody_else_is() -> None:
 def test_absence_is_knowledge_only_where_the_account_was_read() -> None:
     assert INDEX.reaches(arn(ALICE))
     assert not INDEX.reaches(arn("arn:aws:iam::123456789012:user/alice"))
+
+
+# --- who did it ---------------------------------------------------------------------------------------------
+
+
+def test_a_call_says_who_made_it_and_when_and_where_cloudtrail_has_it() -> None:
+    made = Recorded(call="CreateUser", at="2026-11-24T10:00:00Z", by=ALICE, event_id="event-1", request_id="request-1")
+    assert str(made) == f"{ALICE} at 2026-11-24T10:00:00Z (CreateUser, event event-1, request request-1)"
+    assert str(replace(made, request_id=None)) == f"{ALICE} at 2026-11-24T10:00:00Z (CreateUser, event event-1)"

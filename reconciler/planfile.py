@@ -75,14 +75,12 @@ def plan_to_json(plan: Plan) -> JsonObject:
     return {**content, "digest": digest_of(content)}
 
 
-def fleet_to_json(plans: Iterable[JsonObject], fingerprint: str, summary: Summary) -> JsonObject:
-    """Return the plans of several accounts as one; an account that failed is an object with `error`."""
-    return {
-        "format_version": FORMAT_VERSION,
-        "fingerprint": fingerprint,
-        "summary": summary_to_json(summary),
-        "accounts": list(plans),
-    }
+def fleet_to_json(
+    accounts: Iterable[JsonObject], summary: Mapping[str, int], *, fingerprint: str | None = None
+) -> JsonObject:
+    """Return what there is of several accounts below one top, such as their plans; one that failed has `error`."""
+    named = {} if fingerprint is None else {"fingerprint": fingerprint}
+    return {"format_version": FORMAT_VERSION, **named, "summary": dict(summary), "accounts": list(accounts)}
 
 
 def _change_to_json(change: Change) -> JsonObject:

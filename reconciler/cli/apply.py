@@ -18,8 +18,9 @@ from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, titled
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
+from reconciler.planfile import fleet_to_json
 from reconciler.render.diagnostics import counted
-from reconciler.render.json import apply_to_json, dumps, failure_to_json, fleet_to_json, summed
+from reconciler.render.json import apply_to_json, dumps, failure_to_json, summed
 from reconciler.render.text import apply_text
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from reconciler.cli.options import Common, common_options, format_option, lock_t
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, say_calls, titled
 from reconciler.cli.terminal import Terminal
-from reconciler.render.json import drift_to_json, dumps, failure_to_json, fleet_to_json, summed
+from reconciler.planfile import fleet_to_json
+from reconciler.render.json import drift_to_json, dumps, failure_to_json, summed
 from reconciler.render.known import trace_json
 from reconciler.render.text import drift_text
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.cli.terminal import Terminal
-from reconciler.plan import Plan, Summary
-from reconciler.planfile import fleet_to_json, plan_to_json
+from reconciler.plan import Summary
+from reconciler.planfile import fleet_to_json, plan_to_json, summary_to_json
 from reconciler.render.json import dumps, failure_to_json
 from reconciler.render.text import Titled, plan_text
 
@@ -39,19 +39,8 @@ def plans_as_json(run: PlanRun) -> str:
     ]
     if not run.fleet:
         return dumps(parts[0])
-    return dumps(fleet_to_json(parts, run.fingerprint, total_of(run.plans)))
-
-
-def total_of(plans: Iterable[Plan]) -> Summary:
-    """Return the sum of the summaries of plans."""
-    summaries = [plan.summary for plan in plans]
-    return Summary(
-        import_=sum(each.import_ for each in summaries),
-        add=sum(each.add for each in summaries),
-        change=sum(each.change for each in summaries),
-        destroy=sum(each.destroy for each in summaries),
-        forget=sum(each.forget for each in summaries),
-    )
+    total = sum((plan.summary for plan in run.plans), Summary())
+    return dumps(fleet_to_json(parts, summary_to_json(total), fingerprint=run.fingerprint))
 
 
 def say_calls(terminal: Terminal, calls: Iterable[Mapping[str, int]]) -> None:

@@ -22,6 +22,16 @@ class Summary:
     destroy: int = 0
     forget: int = 0
 
+    def __add__(self, other: Summary) -> Summary:
+        """Return the counts of both."""
+        return Summary(
+            import_=self.import_ + other.import_,
+            add=self.add + other.add,
+            change=self.change + other.change,
+            destroy=self.destroy + other.destroy,
+            forget=self.forget + other.forget,
+        )
+
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing at all happens."""

@@ -86,14 +86,6 @@ def ending_to_json(error: Iterable[Diagnostic]) -> Json:
     return {"format_version": FORMAT_VERSION, "error": diagnostics_to_json(error)}
 
 
-def fleet_to_json(accounts: Sequence[Json], summary: Mapping[str, int], *, fingerprint: str | None = None) -> Json:
-    """Return the objects of many accounts below one top, with the sum of their summaries."""
-    top: Json = {"format_version": FORMAT_VERSION}
-    if fingerprint is not None:
-        top["fingerprint"] = fingerprint
-    return {**top, "summary": dict(summary), "accounts": list(accounts)}
-
-
 def summed(accounts: Iterable[Json]) -> dict[str, int]:
     """Return the sum of the `summary` of each account that has one."""
     total: dict[str, int] = {}

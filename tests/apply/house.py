@@ -15,8 +15,9 @@ from reconciler.apply import ApplyResult, Outcome, Result
 from reconciler.config import AccountConfig, Config
 from reconciler.engine import Choices
 from reconciler.model.change import Call
-from reconciler.plan import Plan, Summary
+from reconciler.plan import Plan
 from reconciler.planfile import fleet_to_json, plan_to_json
+from reconciler.render.json import summed
 from reconciler.sandbox import Account, Sandbox
 from reconciler.sandbox.clock import Clock
 from tests.house import OWN, START, Ground
@@ -142,7 +143,7 @@ class House(Ground):
         """Write the plans of a fleet to a file."""
         file = self.folder / name
         parts = [plan_to_json(plan) for plan in run.plans]
-        file.write_text(json.dumps(fleet_to_json(parts, run.fingerprint, Summary())))
+        file.write_text(json.dumps(fleet_to_json(parts, summed(parts), fingerprint=run.fingerprint)))
         return file
 
 

@@ -10,8 +10,9 @@ import pytest
 from reconciler.model.change import Action, Reason
 from reconciler.model.diagnostic import Code, ReconcilerError
 from reconciler.model.policy import digest_of
-from reconciler.plan import Plan, Summary, fingerprint_of
+from reconciler.plan import Plan, fingerprint_of
 from reconciler.planfile import fingerprint_of_fleet, fleet_to_json, plan_to_json, read_plans
+from reconciler.render.json import summed
 from tests.scenarios.house import ANYTHING, House, arn
 
 MANIFEST = """
@@ -55,17 +56,22 @@ def test_a_plan_is_the_same_after_its_way_through_a_file(full: House) -> None:
     assert not plan.summary.is_empty
 
 
+def fleet_file(*plans: Plan) -> dict[str, Any]:
+    parts = [plan_to_json(plan) for plan in plans]
+    return fleet_to_json(parts, summed(parts), fingerprint=fingerprint_of_fleet(plans))
+
+
 def test_a_fleets_file_holds_a_plan_for_each_account(full: House) -> None:
     plan = full.plan()
     other = replace(plan, account="444455556666", fingerprint=fingerprint_of("444455556666", plan.changes))
-    whole = fleet_to_json(map(plan_to_json, (plan, other)), fingerprint_of_fleet((plan, other)), Summary(add=1))
+    whole = fleet_file(plan, other)
     assert read_plans(json.dumps(whole), name="fleet.json") == (plan, other)
 
 
 def test_an_account_taken_out_of_a_fleets_file_is_missed(full: House) -> None:
     plan = full.plan()
     other = replace(plan, account="444455556666", fingerprint=fingerprint_of("444455556666", plan.changes))
-    whole = fleet_to_json(map(plan_to_json, (plan, other)), fingerprint_of_fleet((plan, other)), Summary(add=1))
+    whole = fleet_file(plan, other)
     with pytest.raises(ReconcilerError) as raised:
         read_plans(json.dumps({**whole, "accounts": whole["accounts"][:1]}), name="fleet.json")
     assert [told.code for told in raised.value.diagnostics] == [Code.RA409]

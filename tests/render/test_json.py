@@ -7,12 +7,12 @@ import json
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from reconciler.planfile import fleet_to_json
 from reconciler.render.json import (
     apply_to_json,
     drift_to_json,
     dumps,
     failure_to_json,
-    fleet_to_json,
     summed,
     validation_to_json,
 )

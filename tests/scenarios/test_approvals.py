@@ -117,6 +117,53 @@ def test_a_change_of_the_manifest_is_no_way_around(applied: House, narrow: Calla
     applied.settle()
 
 
+S3 = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+INLINE = """inline_policies:
+  deploy:
+    Version: "2012-10-17"
+    Statement: [{Effect: Allow, Action: ["s3:PutObject", "s3:GetObject"], Resource: "*"}]"""
+LISTING = """inline_policies:
+  list:
+    Version: "2012-10-17"
+    Statement: [{Effect: Allow, Action: "s3:ListBucket", Resource: "*"}]"""
+MOVES: dict[str, tuple[str, dict[str, str]]] = {
+    "an inline policy gets another name": ("an inline policy is deleted", {"deploy:": "release:"}),
+    "a narrowed one gets another name": ("an action is taken out", {"deploy:": "release:"}),
+    "an attached policy becomes an inline one": (
+        "a policy is detached",
+        {"managed_policies: [Lists]": "managed_policies: []", "inline_policies:": LISTING},
+    ),
+    "an inline policy becomes an attached one": (
+        "an inline policy is deleted",
+        {"managed_policies: [Lists]": f"managed_policies: [Lists, '{S3}']", INLINE: "inline_policies: {}"},
+    ),
+    "the policy that is attached gets another name": ("a policy gets less", {"Lists": "Listing"}),
+}
+
+
+@pytest.mark.parametrize(("narrowing", "edits"), MOVES.values(), ids=MOVES.keys())
+def test_what_was_taken_away_does_not_come_again_under_another_name(
+    applied: House, narrowing: str, edits: dict[str, str]
+) -> None:
+    NARROWINGS[narrowing](applied)
+    for before, after in edits.items():
+        edit(applied, before, after)
+    for _ in range(3):
+        assert Approval.UNDO_NARROWING in change(applied.plan(), "role/deployer").approvals
+        assert "role/deployer" in held(applied.apply())
+    applied.settle()
+
+
+def test_what_is_left_may_get_another_name_and_what_is_new_may_be_given(applied: House) -> None:
+    applied.account.put_role_policy("deployer", "deploy", allow("s3:*"))
+    edit(applied, "deploy:", "release:")
+    assert change(applied.plan(), "role/deployer").approvals == (Approval.BROADEN,)
+    applied.account.put_role_policy("deployer", "deploy", allow("s3:GetObject"))
+    edit(applied, "release:", "deploy:")
+    edit(applied, "managed_policies: [Lists]", f"managed_policies: [Lists, '{S3}']")
+    assert set(change(applied.plan(), "role/deployer").approvals) == {Approval.UNDO_NARROWING, Approval.BROADEN}
+
+
 @pytest.mark.parametrize("cut_short", [False, True], ids=["it fails", "it is killed"])
 def test_what_waits_is_not_forgotten_where_what_does_not_wait_ends_badly(
     applied: House,

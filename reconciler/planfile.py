@@ -8,6 +8,7 @@ interpreted.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -154,8 +155,17 @@ def read_plans(text: str, *, name: str) -> tuple[Plan, ...]:
         )
     if not isinstance(content.get("accounts"), list):
         return (_read_plan(content, name),)
+    return _read_fleet(content, name)
+
+
+def _read_fleet(content: JsonObject, name: str) -> tuple[Plan, ...]:
     plans = tuple(_read_plan(part, name) for part in content["accounts"])
-    if content.get("fingerprint") != fingerprint_of_fleet(plans):
+    if not plans:
+        raise _no_plan(name, "it names no account")
+    if len({plan.account for plan in plans}) < len(plans):
+        raise _no_plan(name, "an account stands in it twice")
+    total = summary_to_json(sum((plan.summary for plan in plans), Summary()))
+    if content.get("fingerprint") != fingerprint_of_fleet(plans) or not _is_same(total, content.get("summary")):
         raise _edited(name)
     return plans
 
@@ -167,7 +177,7 @@ def fingerprint_of_fleet(plans: Iterable[Plan]) -> str:
 
 def _parsed(text: str, name: str) -> JsonObject:
     try:
-        content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        content = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise _no_plan(name, f"it is not JSON ({error})") from None
     except (ValueError, RecursionError) as error:
@@ -186,6 +196,14 @@ def _once(pairs: list[tuple[str, Any]]) -> JsonObject:
 
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not a number")
+
+
+def _finite(text: str) -> float:
+    """Return a number that can be written again; one such as 1e400 would come back as Infinity, which is no JSON."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _read_plan(content: Any, name: str) -> Plan:
@@ -352,5 +370,10 @@ def _require_said(written: Any, content: Any, where: str) -> None:
     elif isinstance(written, list) and isinstance(content, list) and len(written) == len(content):
         for number, pair in enumerate(zip(written, content, strict=True)):
             _require_said(*pair, f"{where}/{number}")
-    elif written != content:
+    elif not _is_same(written, content):
         raise ValueError(f"{where or '/'}: is not what the rest of the plan says")
+
+
+def _is_same(written: Any, content: Any) -> bool:
+    """Tell whether two values are the same JSON: to Python `true` and `1.0` are 1, in a file they are not."""
+    return digest_of(written) == digest_of(content)

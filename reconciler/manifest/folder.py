@@ -44,9 +44,13 @@ class Folder:
         return Diagnostic(Code.RM101, f"There is no folder {shown} to read manifests from.", help=remedy)
 
     def shown(self, path: str) -> str:
-        """Return a path relative to the working folder where it lies below; bytes that are no text are escaped."""
+        """Return a path relative to the working folder where it lies below, or was given so (`../manifests`).
+
+        Bytes that are no text are escaped.
+        """
         relative = os.path.relpath(path, self.base)
-        name = path if relative.startswith("..") else relative
+        given_so = path.startswith(f"{self.base}{os.sep}")
+        name = path if relative.startswith("..") and not given_so else relative
         return os.fsencode(name).decode("utf-8", "backslashreplace")
 
     def _read_below(self, path: str) -> Iterator[Source | Diagnostic]:

@@ -52,6 +52,16 @@ def test_hidden_entries_and_the_readme_are_skipped_and_other_files_are_warned_of
     ]
 
 
+def test_a_file_beside_the_working_folder_is_named_as_the_folder_was_given(tmp_path: Path) -> None:
+    root, base = write(tmp_path, {"sub/n.txt": ""}), tmp_path / "work"
+    base.mkdir()
+    shown = {
+        given: [found.place.file for found in load_manifests(base / given, base=base).diagnostics if found.place]
+        for given in ("../manifests", str(root))
+    }
+    assert shown == {"../manifests": ["../manifests/sub/n.txt"], str(root): [f"{root}/sub/n.txt"]}
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     manifests = load_manifests(tmp_path / "manifests", base=tmp_path)
     assert said(manifests.diagnostics) == ["RM101 None: There is no folder manifests to read manifests from."]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.choices import choice_options, choices_of, unfit_approvals
+from reconciler.cli.choices import choice_options, choices_of, unfit_choices
 from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
@@ -131,7 +131,7 @@ class _Stage:
         self.watch.expect(sum(len(change.operations) for plan in run.plans for change in plan.changes))
         text = plans_as_text(run, self.terminal)
         self.terminal.say(text) if self.quiet else self.terminal.show(text)
-        self.terminal.complain(*unfit_approvals(self.choices.approve, run.plans))
+        self.terminal.complain(*unfit_choices(self.choices, run.plans))
         if not self.asks:
             self.interrupts.begin()
 

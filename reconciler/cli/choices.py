@@ -94,16 +94,26 @@ def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool 
     return Choices(paths=tuple(map(Path, paths)), first_use=first_use, kept=kept, **chosen)
 
 
-def unfit_approvals(named: Iterable[Named], plans: Iterable[Plan]) -> Iterator[Diagnostic]:
-    """Yield a warning for each approval whose address has no change that asks for its kind: a slip of the pen."""
+def unfit_choices(choices: Choices, plans: Sequence[Plan]) -> Iterator[Diagnostic]:
+    """Yield a warning for each address that was named and has no change to which the option applies: a slip of the pen.
+
+    Whether a change is to what this runs as, a plan does not tell: `--allow-self` may name the address of any change.
+    """
     asked = {(kind, change.address) for plan in plans for change in plan.changes for kind in change.approvals}
-    for kind, address in named:
-        if address is None or (kind, address) in asked:
-            continue
-        question = did_you_mean(address, sorted(other for wanted, other in asked if wanted is kind))
-        yield Diagnostic(
-            Code.RM120,
-            f"--approve {kind}:{address} fits no change of this plan.{question}",
-            severity=Severity.WARNING,
-            help="The plan says of each change which approvals it asks for.",
-        )
+    for kind, address in choices.approve:
+        if address is not None and (kind, address) not in asked:
+            fitting = {other for wanted, other in asked if wanted is kind}
+            help_ = "The plan says of each change which approvals it asks for."
+            yield _unfit(f"--approve {kind}:", address, fitting, help_)
+    changed = {change.address for plan in plans for change in plan.changes}
+    changed |= {blocker.address for plan in plans for blocker in plan.blockers if blocker.address}
+    caseless = {address.casefold() for address in changed}
+    for address in choices.allow_self:
+        if address.casefold() not in caseless:
+            help_ = "What needs it is blocked with RC313, which names the address to give."
+            yield _unfit("--allow-self ", address, changed, help_)
+
+
+def _unfit(option: str, address: str, fitting: Iterable[str], help_: str) -> Diagnostic:
+    message = f"{option}{address} fits no change of this plan.{did_you_mean(address, sorted(fitting))}"
+    return Diagnostic(Code.RM120, message, severity=Severity.WARNING, help=help_)

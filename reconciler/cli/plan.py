@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.choices import choice_options, choices_of, unfit_approvals
+from reconciler.cli.choices import choice_options, choices_of, unfit_choices
 from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
@@ -66,7 +66,7 @@ def command(
         run = engine.plan(common.settings(), choices, progress=watch)
     if form == "text":
         terminal.show(plans_as_text(run, terminal, stages=stages))
-    terminal.complain(*unfit_approvals(choices.approve, run.plans))
+    terminal.complain(*unfit_choices(choices, run.plans))
     blockers = [found for plan in run.plans for found in plan.blockers]
     if strict and blockers:
         raise ReconcilerError(*(blockers if form == "json" else [_STRICT]))

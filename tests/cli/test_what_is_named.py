@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.config import Config
 from reconciler.engine.settings import Settings, within
-from reconciler.sandbox import Clock
+from reconciler.sandbox import Clock, Sandbox
 from tests.commands import Finished, Run
 
 STATE = "state/111122223333.json"
@@ -140,3 +140,19 @@ def test_an_approval_of_another_kind_than_the_change_asks_for_fits_nothing(run: 
 @pytest.mark.parametrize("approval", ["broaden:role/deployer", "adopt"])
 def test_an_approval_that_fits_or_is_for_all_is_not_remarked_upon(run: Run, approval: str) -> None:
     assert "fits no change" not in told(run("plan", "--approve", approval))
+
+
+@pytest.mark.usefixtures("box")
+@pytest.mark.parametrize("command", ["plan", "apply --auto-approve"])
+def test_a_guard_lifted_for_what_does_not_change_is_told_with_what_may_have_been_meant(run: Run, command: str) -> None:
+    done = run(*command.split(), "--allow-self", "role/deplyoer")
+
+    assert done.code == 0
+    assert "--allow-self role/deplyoer fits no change of this plan. Did you mean 'role/deployer'?" in told(done)
+
+
+@pytest.mark.parametrize("address", ["role/deployer", "role/Deployer"])
+def test_a_guard_lifted_for_a_change_is_not_remarked_upon_be_that_blocked(run: Run, box: Sandbox, address: str) -> None:
+    assert "fits no change" not in told(run("plan", "--allow-self", address))
+    box.account().delete_user("alice")
+    assert "fits no change" not in told(run("plan", "--allow-self", address))

@@ -195,7 +195,9 @@ def _was_narrowed(policy_arn: str, world: World) -> bool:
     """Tell whether a managed policy of this program's own is no longer what it was when last applied."""
     live = (world.snapshot.policies or {}).get(policy_arn)
     owned = world.owned_at(live.address) if live else None
-    return live is not None and owned is not None and digest_at(live.policy, world.partition) != owned.digests.get("policy")
+    if live is None or owned is None:
+        return False
+    return digest_at(live.policy, world.partition) != owned.digests.get("policy")
 
 
 def _is_understood(content: Any) -> bool:

@@ -112,16 +112,18 @@ class Trace:
         return any((self.created, self.deleted, self.recreated))
 
 
-def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
+def read_events(records: Iterable[object], *, account: str) -> tuple[list[Deed], list[str]]:
     """Return the deeds in records of LookupEvents, in their order, and what is wrong with those that are none.
 
+    What an event does not say of itself is taken from the entry that it stands in; `account` is whose event history was
+    asked, and so whose it is where it names none.
     Calls that failed are recorded too, with an `errorCode` and mostly an `errorMessage`, and perhaps without what they
     asked for (AWS CloudTrail User Guide, cloudtrail-event-reference-record-contents). They did nothing.
     """
     deeds, wrong = [], []
     for record in records:
         try:
-            deed = _deed(record)
+            deed = _deed(record, account)
         except NotAnEventError as error:
             wrong.append(str(error))
         else:
@@ -129,7 +131,7 @@ def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
     return deeds, wrong
 
 
-def _deed(record: object) -> Deed | None:
+def _deed(record: object, account: str) -> Deed | None:
     event = _event(record)
     call = _text(event, "eventName")
     if call not in _ALL or _failed(event) or _text(event, "eventSource") != IAM:
@@ -139,10 +141,10 @@ def _deed(record: object) -> Deed | None:
     deed = Deed(
         call=call,
         at=_instant(_text(event, "eventTime")),
-        by=_who(_object(event, "userIdentity")),
+        by=_who(event.get("userIdentity"), _text_or_none(event, "Username")),
         event_id=_text(event, "eventID"),
         request_id=_text_or_none(event, "requestID"),
-        account=_text(event, "recipientAccountId"),
+        account=_text_or_none(event, "recipientAccountId") or account,
         name=_text(asked, f"{kind}Name"),
         new_name=_text_or_none(asked, "newUserName"),
         new_path=_text_or_none(asked, "newPath"),
@@ -172,7 +174,19 @@ def _event(record: object) -> Mapping[str, Any]:
         raise NotAnEventError("its text is not JSON") from error
     if not isinstance(event, dict):
         raise NotAnEventError("its text is no JSON object")
-    return event
+    said = {name: value for name, value in event.items() if value is not None}
+    return {"Username": record.get("Username"), **_headed(record), **said}
+
+
+def _headed(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an entry says of its event, by the names in the event (CloudTrail API Reference, Event)."""
+    time = record.get("EventTime")
+    return {
+        "eventName": record.get("EventName"),
+        "eventSource": record.get("EventSource"),
+        "eventID": record.get("EventId"),
+        "eventTime": time.isoformat() if isinstance(time, datetime) else time,
+    }
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
@@ -215,10 +229,11 @@ def moment_of(text: str | None) -> datetime | None:
         return None
 
 
-def _who(identity: Mapping[str, Any]) -> str:
+def _who(identity: object, name: str | None) -> str:
     """Return who made a call: an ARN, else the service or the ID that stands for one (CloudTrail, userIdentity)."""
-    names = (_text_or_none(identity, name) for name in ("arn", "invokedBy", "principalId", "userName", "accountId"))
-    return next(filter(None, names), "somebody whom the event does not name")
+    known = identity if isinstance(identity, Mapping) else {}
+    names = (_text_or_none(known, name) for name in ("arn", "invokedBy", "principalId", "userName", "accountId"))
+    return next(filter(None, [*names, name]), "somebody whom the event does not name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

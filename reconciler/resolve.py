@@ -72,7 +72,7 @@ def _read(
         newest_first: list[Deed] = []
         try:
             for page in trail.pages(call, since=since):
-                found, unread = read_events(page)
+                found, unread = read_events(page, account=trail.account)
                 newest_first += found
                 wrong += unread
                 count += len(page)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cloudtrail import Deed, History, Resolved, Trace, learned, lives_of, read_events
+from reconciler import cloudtrail
+from reconciler.cloudtrail import Deed, History, Resolved, Trace, learned, lives_of
 from reconciler.model.principal import Recorded, Remembered
 
 ACCOUNT = "111122223333"
@@ -36,6 +38,11 @@ def record(call: str = "CreateRole", name: str = "ci", **fields: Any) -> dict[st
         "recipientAccountId": ACCOUNT,
     }
     return {"EventName": call, "CloudTrailEvent": json.dumps(event | fields)}
+
+
+def read_events(records: Iterable[object]) -> tuple[list[Deed], list[str]]:
+    """Read what the account's CloudTrail answers."""
+    return cloudtrail.read_events(records, account=ACCOUNT)
 
 
 def deed(call: str, name: str, second: int, *, id_: str | None = None, new_name: str | None = None) -> Deed:
@@ -124,10 +131,10 @@ def test_whoever_has_no_arn_is_named_as_well_as_can_be(identity: dict[str, str],
         ({"CloudTrailEvent": "[" * 100_000}, "its text is not JSON"),
         ({"CloudTrailEvent": "[]"}, "its text is no JSON object"),
         ({"CloudTrailEvent": "{}"}, "it has no eventName"),
+        ({"CloudTrailEvent": "{}", "EventName": "CreateRole", "EventTime": 7}, "it has no eventSource"),
         (record(eventSource=None), "it has no eventSource"),
         (record(eventTime="yesterday"), "'yesterday' is no time"),
         (record(eventTime="0001-01-01T00:00:00+23:59"), "'0001-01-01T00:00:00+23:59' is no time"),
-        (record(userIdentity=None), "it has no userIdentity"),
         (record(requestParameters=None), "it has no requestParameters"),
         (record(requestParameters={"roleName": ["ci"]}), "it has no roleName"),
         (record(responseElements=None), "it has no responseElements"),
@@ -335,6 +342,24 @@ def test_of_whoever_was_renamed_the_ledger_has_the_call_that_gave_the_last_name(
     after = learned({}, {ID: trace}, account=ACCOUNT, at="2026-11-25T00:00:00Z")
 
     assert after[ID].named_by == rename.record
+
+
+def test_what_an_event_does_not_say_is_taken_from_the_entry_that_it_stands_in() -> None:
+    unsaid: dict[str, Any] = dict.fromkeys(
+        ("eventName", "eventSource", "eventID", "eventTime", "userIdentity", "recipientAccountId")
+    )
+    entry: dict[str, object] = {
+        **record(**unsaid),
+        "EventSource": "iam.amazonaws.com",
+        "EventId": "event-2",
+        "EventTime": datetime(2026, 11, 24, 12, tzinfo=timezone(timedelta(hours=2))),
+    }
+    (found,), wrong = read_events([{**entry, "Username": "bob"}])
+    assert wrong == []
+    assert (found.call, found.event_id, found.at) == ("CreateRole", "event-2", "2026-11-24T10:00:00Z")
+    assert (found.by, found.account) == ("bob", ACCOUNT)
+    (nameless,), _ = read_events([entry])
+    assert nameless.by == "somebody whom the event does not name"
 
 
 def test_half_a_character_is_no_name() -> None:

@@ -38,16 +38,23 @@ if TYPE_CHECKING:
 )
 @click.argument("paths", nargs=-1, metavar="[PLANFILE | PATH...]", shell_complete=files)
 @click.option("--auto-approve", cls=Option, is_flag=True, help="Do not ask; what a person has to decide is held back.")
-@click.option("--expect", cls=Option, metavar="FINGERPRINT", help="Apply only the plan with this fingerprint.")
+@click.option(
+    "--expect", cls=Option, metavar="FINGERPRINT", help="Apply the plan made now only if it has this fingerprint."
+)
 @click.option("--strict", cls=Option, is_flag=True, help="Write nothing if anything is blocked.")
-@click.option("--first-use", cls=Option, is_flag=True, help="Confirm that there is no state yet, where CI is set.")
+@click.option(
+    "--first-use",
+    cls=Option,
+    is_flag=True,
+    help="Confirm that this is the first apply, where CI is set and there is no state.",
+)
 @click.option(
     "--parallelism",
     cls=Option,
     type=click.IntRange(1, 64),
     default=4,
     metavar="N",
-    help="Write to so many objects at a time.  [default: 4]",
+    help="How many objects to write to at a time.  [default: 4]",
 )
 @lock_timeout_option(0)
 @click.option(
@@ -56,7 +63,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="SECONDS",
-    help="Wait between narrowing and widening, for IAM to spread the word.",
+    help="Wait between narrowing and widening, for IAM to spread the word.  [default: 0]",
 )
 @choice_options
 @format_option("text", "json")
@@ -78,6 +85,7 @@ def command(
     """Make the account as declared: from PLANFILE, or from a plan made now and approved.
 
     PATH, files or folders below the manifests, narrows it down to what those declare.
+    Exits with 2 where all is done but what is held for review.
     """
     settings = common.settings()
     plan_file = plan_file_among(paths, settings)

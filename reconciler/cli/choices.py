@@ -44,9 +44,16 @@ class ApprovalType(click.ParamType):  # type: ignore[type-arg]  # generic only i
 
 _OPTIONS = (
     click.option(
-        "--target", "targets", cls=Option, multiple=True, metavar="ADDRESS", help="Only this object and what it needs."
+        "--target",
+        "targets",
+        cls=Option,
+        multiple=True,
+        metavar="ADDRESS",
+        help="Only this object, such as role/deployer, and what it needs; can be repeated.",
     ),
-    click.option("--destroy", cls=Option, is_flag=True, help="Plan the deletion of all that is owned."),
+    click.option(
+        "--destroy", cls=Option, is_flag=True, help="Plan the deletion of all that is owned, declared or not."
+    ),
     click.option(
         "--approve",
         cls=Option,
@@ -54,17 +61,20 @@ _OPTIONS = (
         type=ApprovalType(),
         shell_complete=approvals,
         metavar="KIND[:ADDRESS]",
-        help="Release what would be held: re_trust, adopt, undo_narrowing, broaden or delete.",
+        help="Release what would be held. KIND is re_trust, adopt, undo_narrowing, broaden or delete; can be repeated.",
     ),
     click.option(
         "--allow-self",
         cls=Option,
         multiple=True,
         metavar="ADDRESS",
-        help="Allow a change to the role or user that this runs as.",
+        help="Allow a change to what this runs as, such as its role or a policy of it; can be repeated.",
     ),
     click.option(
-        "--allow-mass-delete", cls=Option, is_flag=True, help="Allow the deletion of a large part of what is owned."
+        "--allow-mass-delete",
+        cls=Option,
+        is_flag=True,
+        help="Allow to delete more of what is owned than the configuration does: 30 % where it says nothing.",
     ),
 )
 

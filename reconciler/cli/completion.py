@@ -24,7 +24,7 @@ _SHELLS = ("bash", "zsh", "fish")
 @log_options
 @click.pass_obj
 def command(terminal: Terminal, /, *, shell: str, common: Common) -> int:  # noqa: ARG001  --no-color
-    """Print the completion script of SHELL."""
+    """Print the script that lets a shell complete commands, options and codes."""
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"There is no completion for {shell}.")

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     examples=[
-        "reconciler drift # broken trusts, and what was changed outside; 2 where there is anything",
+        "reconciler drift # broken trusts, and what was changed outside",
         "reconciler drift --resolve cloudtrail # and who deleted whom, as far as the last 90 days tell",
         "reconciler drift --unmanaged --format json # the roles that nobody declared too",
     ],
 )
-@click.option("--unmanaged", cls=Option, is_flag=True, help="List the roles that no manifest declares.")
+@click.option("--unmanaged", cls=Option, is_flag=True, help="List the roles that no manifest declares, too.")
 @click.option(
     "--resolve",
     cls=Option,
@@ -52,7 +52,10 @@ def command(
     form: str,
     common: Common,
 ) -> int:
-    """Report what is wrong with the live account: whose trust is broken, and what was changed outside."""
+    """Report what is wrong with the live account: whose trust is broken, and what was changed outside.
+
+    Exits with 2 where an error or a warning is found.
+    """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 
     with Watch(colour=terminal.err.colour) as watch:

@@ -141,8 +141,8 @@ class Root(click.Group):
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every option can be given by a variable too: RECONCILER_ and its name in capitals. "
-    "Start with: reconciler demo",
+    epilog="Every option can be given by a variable too, such as --log-level by RECONCILER_LOG_LEVEL. "
+    "Exit codes: 0 fine, 1 an error; 2 where the help of a command says so. Start with: reconciler demo",
 )
 @click.version_option(__version__, prog_name="iam-reconciler", message="%(prog)s %(version)s")
 @click.pass_context

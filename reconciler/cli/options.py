@@ -75,32 +75,48 @@ _OPTIONS = (
         cls=SharedOption,
         metavar="DIR",
         shell_complete=folders,
-        help="Where the manifests are.  [default: manifests]",
+        help="The folder of the manifests.  [default: as configured, else manifests]",
     ),
     click.option(
         "--state",
         cls=SharedOption,
-        metavar="DIR|URL",
+        metavar="DIR",
         shell_complete=folders,
-        help="Where the state is kept.  [default: state]",
+        help="The folder of the state.  [default: as configured, else state]",
     ),
     click.option(
         "--config",
         cls=SharedOption,
         metavar="FILE",
         shell_complete=files,
-        help="The configuration, instead of the nearest reconciler.toml.",
+        help="The configuration.  [default: the nearest reconciler.toml, from here upwards]",
     ),
-    click.option("--profile", cls=SharedOption, metavar="NAME", help="The profile of the AWS configuration to use."),
-    click.option("--region", cls=SharedOption, metavar="NAME", help="The AWS region; IAM itself needs none."),
+    click.option(
+        "--profile",
+        cls=SharedOption,
+        metavar="NAME",
+        help="The profile of the AWS configuration.  [default: AWS_PROFILE, else the default one]",
+    ),
+    click.option(
+        "--region",
+        cls=SharedOption,
+        metavar="NAME",
+        help="The AWS region; IAM itself needs none.  [default: us-east-1, unless the profile names one]",
+    ),
     click.option(
         "--endpoint-url",
         cls=SharedOption,
         envvar="AWS_ENDPOINT_URL",
         metavar="URL",
-        help="Send all calls there, such as to the sandbox; AWS_ENDPOINT_URL says the same.",
+        help="Send all calls there, such as to the sandbox.  [default: AWS_ENDPOINT_URL, else AWS]",
     ),
-    click.option("--account", cls=SharedOption, metavar="ID", callback=is_account, help="Only this account."),
+    click.option(
+        "--account",
+        cls=SharedOption,
+        metavar="ID",
+        callback=is_account,
+        help="Only this account.  [default: all that are configured, else that of the credentials]",
+    ),
 )
 _LOG_OPTIONS = (
     click.option(
@@ -114,9 +130,11 @@ _LOG_OPTIONS = (
         "--log-level",
         cls=SharedOption,
         type=click.Choice(["debug", "info", "warning", "error"]),
-        help="The least of what is logged.  [default: info; warning at a terminal]",
+        help="Log nothing below this level.  [default: info; warning at a terminal]",
     ),
-    click.option("--no-color", cls=SharedOption, is_flag=True, help="No colour, whatever the variables say."),
+    click.option(
+        "--no-color", cls=SharedOption, is_flag=True, help="No colour, whatever NO_COLOR and FORCE_COLOR say."
+    ),
 )
 
 

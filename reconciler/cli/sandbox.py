@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     examples=[
         "reconciler sandbox # then paste the three lines into another shell",
         "reconciler sandbox --port 5005 --load account.json --save account.json # keep what was done",
+        "aws iam get-account-authorization-details > account.json # an account of AWS, for --load",
     ],
 )
 @click.option(
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     cls=Option,
     default="127.0.0.1",
     metavar="ADDRESS",
-    help="The address to listen on.  [default: this machine only]",
+    help="The address to listen on.  [default: 127.0.0.1, this machine only]",
 )
 @click.option(
     "--load",
@@ -81,7 +82,7 @@ def command(
 ) -> int:  # fmt: skip
     """Run an IAM that behaves like IAM, until Ctrl-C.
 
-    FILE of --load is what --save wrote, or the output of `aws iam get-account-authorization-details`.
+    FILE of --load is what --save wrote, or what the AWS CLI prints of an account.
     """
     if demo and load:
         raise click.UsageError("--demo and --load exclude each other.")

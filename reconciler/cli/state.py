@@ -24,7 +24,7 @@ from reconciler.state import LocalStore, State, forget
 from reconciler.state.history import accounts_in, known_of, other_states
 
 
-@click.group(no_args_is_help=False)
+@click.group(no_args_is_help=False, epilog="Start with: reconciler state list")
 def command() -> None:
     """Look into what is remembered of an account: what is owned, and whose ID was whose."""
 

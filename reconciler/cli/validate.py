@@ -32,7 +32,7 @@ from reconciler.render.text import validation_text
 def command(terminal: Terminal, /, *, paths: tuple[str, ...], form: str, common: Common) -> int:
     """Check manifests, offline: parse, schema, and what IAM would refuse.
 
-    PATH narrows down what is told; all manifests are read.
+    PATH, files or folders below the manifests, narrows down what is told; all are read.
     """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli.group import COMMANDS, Option, root
+from reconciler.cli.group import COMMANDS, Option, SharedOption, root
 from tests.commands import Run, run_process
 
 
@@ -86,6 +86,25 @@ def test_the_help_of_every_command_ends_with_an_example(name: str, command: clic
     assert done.code == 0
     assert f"reconciler {name}" in done.out.partition("Examples:")[2]
     assert command.help
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=[name for name, _ in commands()])
+def test_the_help_of_every_option_tells_its_value_its_default_and_whether_it_can_be_repeated(
+    name: str, command: click.Command
+) -> None:
+    for option in command.params:
+        if isinstance(option, click.Option) and not option.is_flag:
+            chosen_from = isinstance(option.type, click.Choice)
+            told = option.help or ""
+            assert chosen_from or option.metavar, (name, option.name)
+            has_default = isinstance(option, SharedOption) or isinstance(option.default, str | int | float)
+            assert "default" in told or not has_default, (name, told)
+            assert ("can be repeated" in told) is option.multiple, told
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "drift"])
+def test_a_command_that_may_exit_with_2_says_so(command: str, run: Run) -> None:
+    assert "Exit with 2" in run(command, "--help").out.replace("Exits", "Exit")
 
 
 @pytest.mark.parametrize(("name", "command"), commands(), ids=[name for name, _ in commands()])

@@ -7,7 +7,7 @@ applied yet is counted, and is no drift.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -25,7 +25,6 @@ from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
 from reconciler.remedies import Ahead, remedy_of_orphan
-from reconciler.state import State
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
 
@@ -154,24 +153,6 @@ def _traced(found: Finding, resolved: Resolved) -> Finding:
         help=found.help and found.help.removesuffix(FURTHER),
         cloudtrail=resolved.traces.get(found.principal_id),
     )
-
-
-def with_hearsay(report: DriftReport, others: Sequence[State]) -> DriftReport:
-    """Return the report with what the states of accounts that were not read say of who has a dead principal's name."""
-    holders = {
-        entry.arn: (id_, f"account {state.account} was last looked at, {state.seen_at}")
-        for state in others
-        for id_, entry in state.ledger.items()
-        if entry.last_alive is None
-    }
-
-    def heard(found: Finding) -> Finding:
-        id_, when = holders.get(found.last_known_arn or "", (found.principal_id, ""))
-        if found.standing is not Standing.DELETED or id_ == found.principal_id:
-            return found
-        return replace(found, message=f"{found.message} By its state {id_} had that name when {when}.")
-
-    return replace(report, findings=tuple(map(heard, report.findings)))
 
 
 def _worst_first(found: Finding) -> tuple[int, str, str, str]:

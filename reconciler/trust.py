@@ -387,7 +387,7 @@ def explain(found: DeadId, index: PrincipalIndex) -> str:
             now = f"that ARN now belongs to another entity, {identified.current_id}{namer}"
             return f"{who} was {found.arn}{end}; {now}"
         case Standing.DELETED:
-            return f"{who} was {found.arn}{end}; {_whereabouts(found.arn, index)}"
+            return f"{who} was {found.arn}{end}; {_whereabouts(found, index)}"
         case Standing.INFERRED:
             grounds = "the document is otherwise the declared one, and only that is missing"
             return f"{who} was most likely {found.arn}: {grounds}"
@@ -413,8 +413,14 @@ def _namer(known: Remembered | None) -> str:
     return f", {how} by {known.named_by}"
 
 
-def _whereabouts(arn: str | None, index: PrincipalIndex) -> str:
-    parsed = parse_arn(arn or "")
-    if parsed is not None and not index.reaches(parsed):
-        return f"account {parsed.account} is not one that is read, so whether it was made again is not known"
-    return "nothing has that ARN now"
+def _whereabouts(found: DeadId, index: PrincipalIndex) -> str:
+    """Return who has the ARN of a dead ID now; of an account that is not read who had it last, by that one's state."""
+    arn, heir = parse_arn(found.arn or ""), index.heir_of(found.identified.id)
+    if arn is None or index.reaches(arn):
+        return "nothing has that ARN now"
+    unread = f"account {arn.account} is not one that is read"
+    if heir is None:
+        return f"{unread}, so whether it was made again is not known"
+    known = index.ledger[heir]
+    when = f", {known.last_alive}," if known.last_alive else ""
+    return f"{unread}, but when it was last looked at{when} {heir} had that ARN{_namer(known)}"

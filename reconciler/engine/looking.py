@@ -40,10 +40,10 @@ def report_of(
     unmanaged: bool,
 ) -> DriftReport:
     """Return what is wrong with an account, with what CloudTrail told if asked, and what else is to be said."""
-    from reconciler.drift import find_drift, traced, with_hearsay  # noqa: PLC0415  a plan needs none of it
+    from reconciler.drift import find_drift, traced  # noqa: PLC0415  a plan needs none of it
 
     found = find_drift(work.world(reading, readings), unmanaged=unmanaged, calls=work.calls(reading))
-    found = with_hearsay(replace(found, warnings=(*found.warnings, *said)), work.others or ())
+    found = replace(found, warnings=(*found.warnings, *said))
     return found if resolved is None else traced(found, resolved)
 
 

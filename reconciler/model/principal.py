@@ -332,6 +332,20 @@ class PrincipalIndex:
         return known.arn if known else None
 
     @cached_property
+    def _alive_at_last(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for unique_id, entry in self.ledger.items():
+            if entry.first_dead is None and entry.deleted is None:
+                found[entry.arn] = (*found.get(entry.arn, ()), unique_id)
+        return found
+
+    def heir_of(self, unique_id: str) -> str | None:
+        """Return the other ID that had the ARN of an ID when its account was last looked at, by the ledger."""
+        arn = self.arn_ever(unique_id)
+        holders = () if arn is None else self._alive_at_last.get(arn, ())
+        return next((other for other in holders if other != unique_id), None)
+
+    @cached_property
     def _role_arns(self) -> Mapping[tuple[str, str], str]:
         roles = (arn for text in self.id_by_arn if (arn := parse_arn(text)) and arn.kind == "role")
         return {(arn.account, arn.name): str(arn) for arn in roles}

@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.change import Action, Approval, Reason
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 from reconciler.model.policy import PolicyDocument
-from reconciler.model.principal import Remembered, Standing
+from reconciler.model.principal import Recorded, Remembered, Standing
 from reconciler.model.role import Role
 from reconciler.snapshot import Snapshot, ids_trusted_in
 from reconciler.state import LocalStore, State
@@ -51,12 +51,17 @@ def test_a_dead_id_of_an_account_that_is_not_read_is_known_by_its_state(house: W
 
 def test_who_had_the_name_when_that_account_was_last_looked_at_is_told(house: Watched) -> None:
     dead = trust_a_partner_who_goes(house)
-    gone = Remembered(PARTNER, first_seen=at(days=-300), last_alive=at(days=-50))
-    keep_state_of_other(house, **{dead: gone, "AROANEWPARTNER2345678": Remembered(PARTNER, first_seen=SEEN)})
+    gone = Remembered(PARTNER, first_seen=at(days=-300), last_alive=at(days=-50), first_dead=at(days=-49))
+    eve = Recorded(call="CreateRole", at=SEEN, by=arn("user", "eve", OTHER), event_id="event-1", request_id=None)
+    new = Remembered(PARTNER, first_seen=SEEN, named_by=eve)
+    keep_state_of_other(house, **{dead: gone, "AROANEWPARTNER2345678": new})
+    told = f"account {OTHER} is not one that is read, but when it was last looked at, {SEEN}, AROANEWPARTNER2345678"
 
-    found = orphan(house.drift())
+    assert f"{told} had that ARN, created by {eve}" in orphan(house.drift()).message
 
-    assert f"AROANEWPARTNER2345678 had that name when account {OTHER} was last looked at, {SEEN}" in found.message
+    house.write("deployer.yaml", f"kind: Role\nname: deployer\ntrust: [{{role: '{PARTNER}'}}]\n")
+    (trust,) = (each for each in change(house.plan(), "role/deployer").differences if each.path == "trust")
+    assert f"{told} had that ARN, created by {eve}" in str(trust.note)
 
 
 def test_a_plan_consults_them_too(house: Watched) -> None:

@@ -186,7 +186,7 @@ def test_what_the_state_of_an_account_out_of_reach_says_of_an_id_is_not_said_aga
     fleet.accounts[OTHER].delete_role("reconciler")
     found = the_finding(fleet)
     assert (found["standing"], found["principal_id"], found["last_known_arn"]) == ("deleted", old, ALICE)
-    assert "had that name" not in found["message"]
+    assert "had that ARN" not in found["message"]
     assert f"in account {OTHER}" in found["help"]
     assert "--approve re_trust:role/deployer" in found["help"]
 

@@ -307,6 +307,23 @@ def test_users_and_roles_are_entities_and_nobody_else_is() -> None:
     assert INDEX.entity_of(UniqueId(OLD_ID)) is None
 
 
+def test_whoever_was_alive_under_the_arn_of_another_when_last_looked_at_is_his_heir() -> None:
+    ledger = {
+        "AIDAENDED": Remembered(ALICE, first_dead="2026-11-24T10:00:00Z"),
+        "AIDADELETED": Remembered(ALICE, deleted="2026-11-24T10:00:00Z"),
+        OLD_ID: Remembered(ALICE),
+        RUNNER_ID: Remembered(RUNNER),
+        ALICE_ID: Remembered(ALICE, last_alive="2026-11-24T10:00:00Z"),
+        "AIDALATER": Remembered(ALICE),
+    }
+    index = PrincipalIndex(ledger=ledger)
+    assert index.heir_of(OLD_ID) == ALICE_ID
+    assert index.heir_of(ALICE_ID) == OLD_ID
+    assert index.heir_of("AIDAENDED") == OLD_ID
+    assert index.heir_of(RUNNER_ID) is None
+    assert index.heir_of("AIDAUNHEARDOF") is None
+
+
 def test_absence_is_knowledge_only_where_the_account_was_read() -> None:
     assert INDEX.reaches(arn(ALICE))
     assert not INDEX.reaches(arn("arn:aws:iam::123456789012:user/alice"))

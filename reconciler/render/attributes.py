@@ -14,6 +14,7 @@ from reconciler.render.lines import Line, Span, Tone, line
 from reconciler.render.policy_words import marked
 
 _HOUR = 3600
+_DAY = 24 * _HOUR
 
 
 def is_single(difference: Difference) -> bool:
@@ -35,7 +36,7 @@ def entry_difference(before: object, after: object) -> Iterator[Line]:
 def value_in_words(path: str, value: object) -> str:
     """Return a single value: durations in seconds also as hours, text in quotes, ARNs and paths bare."""
     match value:
-        case int() if path == "max_session_duration":
+        case int() if path == "max_session_duration" and 0 <= value <= _DAY:
             hours = f"{value / _HOUR:g}"
             return f"{value} seconds ({hours} hour{'s' * (hours != '1')})"
         case str() if value.startswith(("arn:", "/")):

@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from reconciler.apply import ApplyResult
 from reconciler.drift import DriftReport
+from reconciler.model.change import Difference
 from reconciler.model.diagnostic import Code, Diagnostic, Place
 from reconciler.plan import Plan
 from reconciler.render.diagnostics import all_diagnostics
@@ -75,6 +76,20 @@ def test_a_plan_of_nothing_but_blockers_does_not_say_that_all_is_well(golden: Sn
 
 def test_a_plan_without_changes_is_one_sentence() -> None:
     assert plan(given.NOTHING) == f"{NO_CHANGES}\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3600, "3600 seconds (1 hour)"), (5400, "5400 seconds (1.5 hours)"), (10**400, str(10**400))],
+    ids=["an hour", "more", "beyond all floats"],
+)
+def test_a_duration_is_told_in_hours_too_unless_a_plan_was_made_up(seconds: int, words: str) -> None:
+    change = given.EVERY_KIND.changes[0]
+    duration = Difference(path="max_session_duration", reason=change.reason, after=seconds)
+
+    text = plan(replace(given.EVERY_KIND, changes=(replace(change, differences=(duration,)),)))
+
+    assert f"max_session_duration = {words}\n" in text
 
 
 def test_what_waits_for_another_account_says_so_where_nothing_here_releases_it() -> None:

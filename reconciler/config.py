@@ -162,9 +162,10 @@ def find_config(cwd: Path) -> Path | None:
 
 
 def shown_from(path: Path, cwd: Path) -> str:
-    """Return the name of a path for people: relative to the working folder where it lies below."""
+    """Return the name of a path for people: relative to the working folder where it lies below, or was given so."""
     relative = os.path.relpath(cwd / path, cwd)
-    return str(path) if relative.startswith("..") else relative
+    given_so = (cwd / path).is_relative_to(cwd)  # by its text alone: such as /work/../state
+    return relative if given_so or not relative.startswith("..") else str(path)
 
 
 def _text(path: Path, shown: str) -> str:

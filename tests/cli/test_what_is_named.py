@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import chdir
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def test_a_state_that_cannot_be_written_is_named_from_the_working_folder(run: Ru
     assert done.code == 1
     assert STATE in told(done)
     assert str(folder) not in told(done)
+
+
+def test_a_state_above_the_working_folder_is_named_as_it_was_given(run: Run, folder: Path) -> None:
+    (folder / "state").mkdir()
+    (folder / STATE).write_text("{")
+    (folder / "work").mkdir()
+    chdir(folder / "work")
+
+    assert f" ../{STATE} breaks off" in told(run("state", "list", "--state", "../state"))
+    assert f"{folder}/{STATE} breaks off" in told(run("state", "list", "--state", str(folder / "state")))
 
 
 @pytest.mark.usefixtures("box")

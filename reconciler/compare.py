@@ -16,11 +16,12 @@ from reconciler.effects import WIDENING, path_effect
 from reconciler.model.access import widens
 from reconciler.model.arn import parse_arn
 from reconciler.model.change import Approval, Difference, Reason
-from reconciler.model.form import INLINE, digest_at, paths_of, same_at, shown
+from reconciler.model.form import digest_at, paths_of, same_at, shown
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
 from reconciler.model.role import Role
 from reconciler.state import Intent
+from reconciler.taken import gives_what_was_taken
 from reconciler.trust import Successors, TrustChange, as_once_trusted, read_trust, weigh
 from reconciler.world import MAKING, Case, World
 
@@ -164,40 +165,8 @@ def _approvals(
     if (anew and _moved_outside(path, live, case, world)) or (beyond and path in case.owned.held):
         yield Approval.UNDO_NARROWING
     elif beyond:
-        moves = _is_permission(path) and any(_taken_elsewhere(path, declared, case, world))
-        yield Approval.UNDO_NARROWING if moves else Approval.BROADEN
-
-
-def _is_permission(path: str) -> bool:
-    return path == "managed_policies" or path.startswith(INLINE)
-
-
-def _taken_elsewhere(path: str, declared: Any, case: Case, world: World) -> Iterator[str]:
-    """Yield the paths and policies from which somebody took away outside what may now be given under another name.
-
-    What was there is known by its digest alone. So it may come again here wherever the manifest has given it up, too,
-    unless what is left of it there is as much as is given.
-    """
-    assert case.declaration is not None and case.live is not None and case.owned is not None  # noqa: S101, PT018
-    wanted, there = paths_of(case.declaration.value), paths_of(world.view(case.live, case.declaration))
-    for other, last in case.owned.digests.items():
-        digests = (digest_at(content.get(other), world.partition) for content in (wanted, there))
-        if other == path or not _is_permission(other) or last in digests:
-            continue
-        alike = path.startswith(INLINE) and other.startswith(INLINE)
-        if not alike or path_effect(path, there.get(other), declared, world) in WIDENING:
-            yield other
-    given_up = set(there.get("managed_policies", ())) - set(wanted.get("managed_policies", ()))
-    yield from (arn for arn in sorted(given_up) if _was_narrowed(arn, world))
-
-
-def _was_narrowed(policy_arn: str, world: World) -> bool:
-    """Tell whether a managed policy of this program's own is no longer what it was when last applied."""
-    live = (world.snapshot.policies or {}).get(policy_arn)
-    owned = world.owned_at(live.address) if live else None
-    if live is None or owned is None:
-        return False
-    return digest_at(live.policy, world.partition) != owned.digests.get("policy")
+        again = gives_what_was_taken(path, live, declared, case, world)
+        yield Approval.UNDO_NARROWING if again else Approval.BROADEN
 
 
 def _is_understood(content: Any) -> bool:

@@ -154,14 +154,23 @@ def test_what_was_taken_away_does_not_come_again_under_another_name(
     applied.settle()
 
 
-def test_what_is_left_may_get_another_name_and_what_is_new_may_be_given(applied: House) -> None:
+def test_what_is_left_may_get_another_name_and_what_has_nothing_to_do_with_it_passes(applied: House) -> None:
     applied.account.put_role_policy("deployer", "deploy", allow("s3:*"))
     edit(applied, "deploy:", "release:")
     assert change(applied.plan(), "role/deployer").approvals == (Approval.BROADEN,)
     applied.account.put_role_policy("deployer", "deploy", allow("s3:GetObject"))
-    edit(applied, "release:", "deploy:")
-    edit(applied, "managed_policies: [Lists]", f"managed_policies: [Lists, '{S3}']")
+    edit(applied, "release:", f"queue: {allow('sqs:*')}\n  deploy:")
     assert set(change(applied.plan(), "role/deployer").approvals) == {Approval.UNDO_NARROWING, Approval.BROADEN}
+    edit(applied, "sqs:*", "s3:Put*")
+    assert set(change(applied.plan(), "role/deployer").approvals) == {Approval.UNDO_NARROWING}
+
+
+def test_what_was_taken_from_one_policy_does_not_come_again_by_another(applied: House) -> None:
+    """Where the text of what is attached is not at hand, it may be just that."""
+    NARROWINGS["an action is taken out"](applied)
+    edit(applied, "managed_policies: [Lists]", f"managed_policies: [Lists, '{S3}']")
+    assert set(change(applied.plan(), "role/deployer").approvals) == {Approval.UNDO_NARROWING}
+    assert held(applied.apply()) == ["role/deployer"]
 
 
 @pytest.mark.parametrize("cut_short", [False, True], ids=["it fails", "it is killed"])

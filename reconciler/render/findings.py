@@ -84,9 +84,10 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         ("today", finding.current_id, "that name has {}"),
         ("alive until", finding.last_alive, "{}"),
         ("deleted", finding.deleted, "{}"),
-        ("dead since", finding.first_seen, "{} (first seen)"),
     )
     yield from ((name, words.format(fact)) for name, fact, words in facts if fact and fact not in finding.message)
+    if finding.first_seen:
+        yield "dead since", f"{finding.first_seen} (first seen)"
     if where := _where(finding):
         yield "where", where
 

@@ -246,9 +246,10 @@ def _draft(case: Case, decision: Decision, world: World, made: Successors) -> Dr
         case Decision.REPLACE:
             return _replace(case, world, made)
         case Decision.DELETE:
-            return _protected(case) if case.owned and case.owned.prevent_destroy else _delete(case)
+            protected = case.owned is not None and case.owned.prevent_destroy
+            return _protected(case, world) if protected else _delete(case, world)
         case Decision.FORGET:
-            return _forget(case)
+            return _forget(case, world)
         case Decision.COMPARE | Decision.IMPORT | Decision.RECREATED:
             return _compare(case, decision, world, made)
         case _:
@@ -285,10 +286,15 @@ def _name_taken(draft: Draft, world: World) -> Iterator[Diagnostic]:
         )
 
 
-def _protected(case: Case) -> Diagnostic:
+def _not_wanted(world: World) -> str:
+    """Return why an owned object is to go, as it follows on `is`."""
+    return "to be destroyed, since --destroy was asked for" if world.desired.destroying else "no longer declared"
+
+
+def _protected(case: Case, world: World) -> Diagnostic:
     return Diagnostic(
         Code.RC315,
-        f"{case.address} was applied with prevent_destroy, and is no longer declared",
+        f"{case.address} was applied with prevent_destroy, and is {_not_wanted(world)}",
         address=case.address,
         place=case.removal.place if case.removal else None,
         help="Declare it again, or apply it once with `prevent_destroy: false` before taking it out.",
@@ -426,7 +432,7 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
     )
 
 
-def _delete(case: Case) -> Draft:
+def _delete(case: Case, world: World) -> Draft:
     assert case.live is not None  # noqa: S101  decide says so
     live = case.live
     used = f"; {_last_use(live)}" if isinstance(live, Role) else ""
@@ -434,7 +440,7 @@ def _delete(case: Case) -> Draft:
         address=case.address,
         action=Action.DELETE,
         reason=Reason.NOT_DECLARED,
-        message=f"is owned and no longer declared{used}",
+        message=f"is owned and {_not_wanted(world)}{used}",
         owned=case.owned,
         live=live,
         differences=tuple(
@@ -454,20 +460,21 @@ def _last_use(role: Role) -> str:
     return "not used in the last 400 days" + (f", created {role.created}" if role.created else "")
 
 
-def _forget(case: Case) -> Draft:
+def _forget(case: Case, world: World) -> Draft:
+    why = _not_wanted(world)
     if case.live is None:
-        why = "is no longer declared, and gone already"
+        message = f"is {why}, and gone already"
     elif case.adopting:
-        why = "is no longer declared, and what is there now is not what was made here"
+        message = f"is {why}, and what is there now is not what was made here"
     elif owner := owner_of(case.live):
-        why = f"is no longer declared, and belongs to {owner}"
+        message = f"is {why}, and belongs to {owner}"
     else:
-        why = "is given up, and stays as it is"
+        message = "is given up, and stays as it is"
     return Draft(
         address=case.address,
         action=Action.FORGET,
         reason=Reason.NOT_DECLARED,
-        message=why,
+        message=message,
         owned=case.owned,
         live=case.live,
     )

@@ -267,8 +267,8 @@ class Work:
     def world(self, reading: Reading, readings: Mapping[str, Reading]) -> World:
         """Return everything that decisions about an account may depend on; raises for manifests that are wrong."""
         account, partition = reading.account.id, reading.snapshot.partition
-        desired = Desired(account=account, partition=partition)
-        if not self.choices.destroy:
+        desired = Desired(account=account, partition=partition, destroying=self.choices.destroy)
+        if not desired.destroying:
             desired, told = declare(
                 self.manifests,
                 account=account,

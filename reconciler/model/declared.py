@@ -70,9 +70,13 @@ class Removal:
 
 @dataclass(frozen=True, kw_only=True)
 class Desired:
-    """All that is declared for one account, by address; names are unique without regard to case."""
+    """All that is declared for one account, by address; names are unique without regard to case.
+
+    `destroying` tells that nothing is, because `--destroy` was asked for, whatever the manifests say.
+    """
 
     account: str
     partition: str
     objects: Mapping[str, Declaration] = field(default_factory=dict)
     removals: Mapping[str, Removal] = field(default_factory=dict)
+    destroying: bool = False

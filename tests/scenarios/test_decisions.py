@@ -338,6 +338,14 @@ def test_a_role_that_only_aws_can_change_is_left_alone(house: House, path: str) 
     assert codes(house.plan().blockers) == [(Code.RC312, "role/special")]
 
 
+def test_what_is_declared_and_destroyed_all_the_same_is_not_said_to_be_declared_no_longer(applied: House) -> None:
+    applied.account.delete_role("deployer")
+    assert {change.address: change.message for change in applied.plan(destroy=True).changes} == {
+        "role/deployer": "is to be destroyed, since --destroy was asked for, and gone already",
+        "managed_policy/Lists": "is owned and to be destroyed, since --destroy was asked for",
+    }
+
+
 def test_destroying_everything_deletes_all_that_is_owned(applied: House) -> None:
     applied.account.create_role("somebody-elses")
     assert {address: row[0] for address, row in told(applied.plan(destroy=True)).items()} == {

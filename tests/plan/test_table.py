@@ -131,6 +131,14 @@ def test_nobody_knows_when_a_policy_was_last_used() -> None:
     assert the_draft(a_world(live=[live], owned=owning(live))).message == "is owned and no longer declared"
 
 
+def test_what_is_to_be_destroyed_may_be_declared() -> None:
+    live = a_policy(live=True)
+    world = a_world(live=[live], owned=owning(live))
+    destroying = replace(world, desired=replace(world.desired, destroying=True))
+
+    assert the_draft(destroying).message == "is owned and to be destroyed, since --destroy was asked for"
+
+
 @pytest.mark.parametrize(
     ("live", "why"),
     [

@@ -6,11 +6,14 @@ import json
 
 import pytest
 
+from reconciler import engine
+from reconciler.engine import Choices
 from reconciler.model.change import Approval
 from reconciler.model.principal import Recorded
+from reconciler.sandbox import Account
 from tests.cloudtrail.test_tracing import EVE, eve
-from tests.cloudtrail.watched import DAY, Watched, at
-from tests.scenarios.house import arn, change, trusting
+from tests.cloudtrail.watched import DAY, OTHER, Watched, at
+from tests.scenarios.house import ACCOUNT, arn, change, trusting
 
 ALICE = arn("user", "alice")
 
@@ -111,3 +114,21 @@ def test_once_it_was_trusted_again_the_ledger_still_says_who_it_was(mended: Watc
     named_by = mended.memory.ledger[mended.account.user_id("alice")].named_by
     assert isinstance(named_by, Recorded)
     assert (named_by.by, named_by.call, named_by.at) == (EVE, "CreateUser", at(days=1, hours=1))
+
+
+def test_who_recreated_somebody_of_another_account_is_told_where_he_is_trusted(house: Watched, other: Account) -> None:
+    partner = arn("user", "partner", OTHER)
+    other.create_user("partner")
+    house.write("deployer.yaml", f"kind: Role\nname: deployer\naccount: '{ACCOUNT}'\ntrust: [{{user: '{partner}'}}]\n")
+    house.write("keeper.yaml", f"kind: Role\nname: keeper\naccount: '{ACCOUNT}'\ntrust: [{{user: '{partner}'}}]\n")
+    engine.apply(house.settings(), Choices(), confirm=lambda _run: True)
+    house.pass_time(DAY)
+    other.recreate_user("partner")
+
+    house.reports()
+
+    plan = engine.plan(house.settings(), Choices()).accounts[0].plan
+    assert plan is not None
+    told = f"another entity, {other.user_id('partner')}, created by arn:aws:iam::{OTHER}:root at {at(days=1)}"
+    assert [told in str(one.differences[0].note) for one in plan.changes] == [True, True]
+    assert other.user_id("partner") in house.store.read(OTHER).ledger

@@ -6,6 +6,7 @@ CPU seconds of the best round and the largest resident memory. Wall time is nobo
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from tests.bench.account import ACCOUNT
 
 ROUNDS = 3
+CALLS = re.compile(r"^(\d+) calls to AWS", re.MULTILINE)
 HERE = Path(__file__).resolve().parents[2]
 
 
@@ -37,10 +39,14 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: CPU seconds, its own and the system's for it, and peak resident memory in megabytes."""
+    """What a run cost: CPU seconds, its own and the system's for it, and peak resident memory in megabytes.
+
+    `calls` is how many calls to AWS it said were answered, 0 where it said nothing of them.
+    """
 
     seconds: float
     megabytes: float
+    calls: int = 0
 
 
 def run(contestant: Contestant) -> Cost:
@@ -59,7 +65,12 @@ def run(contestant: Contestant) -> Cost:
         text = said.read().decode(errors="replace")
     if process.returncode != contestant.code or contestant.says not in text:
         sys.exit(f"{contestant.name} ended with {process.returncode} and said:\n{text[-2_000:]}")
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, _calls_in(text))
+
+
+def _calls_in(text: str) -> int:
+    said = CALLS.search(text)
+    return int(said[1]) if said else 0
 
 
 def surroundings(endpoint: str) -> dict[str, str]:
@@ -98,7 +109,7 @@ def measure(contestants: Sequence[Contestant]) -> list[Cost]:
     """Return the cost of each: they take turns, so that a busy minute of the machine is everybody's."""
     rounds = [[run(each) for each in contestants] for _ in range(ROUNDS)]
     return [
-        Cost(min(cost.seconds for cost in costs), max(cost.megabytes for cost in costs))
+        Cost(min(cost.seconds for cost in costs), max(cost.megabytes for cost in costs), costs[0].calls)
         for costs in zip(*rounds, strict=True)
     ]
 

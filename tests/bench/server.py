@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,15 +30,24 @@ class Canned(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        page = self._rendered.get((form["Action"][0], _which(form)))
+        page = self.page(form)
         self.send_response(404 if page is None else 200)
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(len(page or b"")))
         self.end_headers()
         self.wfile.write(page or b"")
 
+    def page(self, form: Mapping[str, list[str]]) -> bytes | None:
+        """Return the reply to a call, None for one that nobody expected."""
+        return page_of(self._rendered, form)
+
     def log_message(self, *_args: object) -> None:
         """Say nothing."""
+
+
+def page_of(rendered: Mapping[tuple[str, str], bytes], form: Mapping[str, list[str]]) -> bytes | None:
+    """Return the reply of one account to a call."""
+    return rendered.get((form["Action"][0], _which(form)))
 
 
 def _which(form: Mapping[str, list[str]]) -> str:
@@ -47,15 +56,19 @@ def _which(form: Mapping[str, list[str]]) -> str:
     return f"{marker}+policies" if ["LocalManagedPolicy"] in form.values() else marker
 
 
-def main() -> None:
-    """Serve an account of so many roles until standard input is closed."""
-    rendered = pages(int(sys.argv[1]), troubled="troubled" in sys.argv[2:])
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Canned, rendered))
+def serve(answering: Callable[..., BaseHTTPRequestHandler]) -> None:
+    """Serve on a free port, print the address, and end when standard input is closed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201  the address, for the bench
     sys.stdin.read()
     server.shutdown()
+
+
+def main() -> None:
+    """Serve an account of so many roles until standard input is closed."""
+    serve(partial(Canned, pages(int(sys.argv[1]), troubled="troubled" in sys.argv[2:])))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,14 @@ from typing import Annotated, NoReturn, Self, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from reconciler.bounded import MEBIBYTE, read_bounded
 from reconciler.model.arn import is_account_id, parse_arn
 from reconciler.model.change import Approval
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 
 FILE_NAME = "reconciler.toml"
 OBJECT_STORE = "s3://"
+LARGEST_FILE = MEBIBYTE
 
 _HEADER = re.compile(r"\s*\[+\s*(?P<table>[^\]#]+?)\s*\]+")
 _KEY = re.compile(r"""\s*(?P<key>[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*=""")
@@ -156,9 +158,10 @@ def load_config(path: Path | None, cwd: Path) -> Config:
 
 
 def find_config(cwd: Path) -> Path | None:
-    """Return the nearest `reconciler.toml` from a folder upwards."""
+    """Return the nearest `reconciler.toml` from a folder upwards, be it one that cannot be read."""
     folder = cwd.absolute()
-    return next((file for parent in (folder, *folder.parents) if (file := parent / FILE_NAME).is_file()), None)
+    places = (parent / FILE_NAME for parent in (folder, *folder.parents))
+    return next((place for place in places if os.path.lexists(place)), None)
 
 
 def shown_from(path: Path, cwd: Path) -> str:
@@ -170,7 +173,7 @@ def shown_from(path: Path, cwd: Path) -> str:
 
 def _text(path: Path, shown: str) -> str:
     try:
-        return path.read_bytes().decode()
+        return read_bounded(path, most=LARGEST_FILE).decode()
     except OSError as error:
         _refuse(Diagnostic(Code.RM121, f"{shown} cannot be read: {error.strerror}.", place=Place(shown)))
     except UnicodeDecodeError:

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler import __version__
+from reconciler.bounded import MEBIBYTE
 from reconciler.model.change import Action, Change, Operation, Record
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError, Severity
 from reconciler.model.policy import digest_of
@@ -22,6 +23,8 @@ from reconciler.plan import FORMAT_VERSION, Plan, Summary, fingerprint_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+LARGEST_FILE = 256 * MEBIBYTE  # some hundred thousand changes
 
 JsonObject: TypeAlias = dict[str, Any]
 _Document: TypeAlias = dict[str, Any] | str

@@ -60,10 +60,14 @@ def command(
     PATH, files or folders below the manifests, narrows it down to what those declare.
     """
     from reconciler import engine  # noqa: PLC0415  the help needs none of it
+    from reconciler.cli.saving import refuse_wrong_place  # noqa: PLC0415
 
+    settings = common.settings()
+    if out is not None:
+        refuse_wrong_place(out, settings, config=Path(common.config) if common.config else None)
     choices = choices_of(chosen, paths, kept=out is not None or form == "json")
     with Watch(colour=terminal.err.colour) as watch:
-        run = engine.plan(common.settings(), choices, progress=watch)
+        run = engine.plan(settings, choices, progress=watch)
     if form == "text":
         terminal.show(plans_as_text(run, terminal, stages=stages))
     terminal.complain(*unfit_choices(choices, run.plans))

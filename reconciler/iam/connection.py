@@ -20,7 +20,7 @@ from reconciler.iam.errors import Asked, NotUnderstoodError
 from reconciler.iam.meaning import misconfigured, no_such_profile, reading, understand
 from reconciler.iam.shapes import Caller
 from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
-from reconciler.iam.wire import LISTS, heed_status, read_here
+from reconciler.iam.wire import LISTS, heed_envelope, heed_status, read_here
 from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
@@ -129,6 +129,7 @@ class Aws:
         writer: IAMClient | None = None if read_only else self._client("iam", attempts=1, assumed=assumed)
         if writer is not None:
             writer.meta.events.register("before-parse.iam", partial(heed_status, writes=True))
+            writer.meta.events.register("before-parse.iam", heed_envelope)
         return Iam(caller=caller, reader=reader, writer=writer, tally=tally)
 
     def trail(self, account_id: str, *, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> Trail:

@@ -84,6 +84,16 @@ def heed_status(response_dict: MutableMapping[str, Any], *, writes: bool, **_eve
         raise NotUnderstoodError(f"HTTP {status}, with a body that is not XML")
 
 
+def heed_envelope(operation_model: Any, response_dict: MutableMapping[str, Any], **_event: Any) -> None:
+    """Take a write as done only where IAM itself says so: botocore's `before-parse` event.
+
+    Most writes are answered by an empty envelope under the call's own name (IAM API Reference, the example responses
+    of each action). botocore takes any XML for one, a sign-in page or an error under HTTP 200 among them.
+    """
+    if response_dict["status_code"] <= REDIRECTS:  # beyond, botocore takes it as an error
+        _root(response_dict["body"], operation_model.name)
+
+
 _BUSY = (
     b"<ErrorResponse><Error><Code>TooManyRequestsException</Code><Message>HTTP 429</Message></Error></ErrorResponse>"
 )

@@ -150,6 +150,33 @@ def test_a_write_answered_by_a_sign_in_page_leaves_the_outcome_open(hostile: Hos
     assert raised.value.kind is Kind.UNKNOWN_OUTCOME
 
 
+NOT_DONE = {
+    "a sign-in page that is XML": b"<html><body>Sign in</body></html>",
+    "another's XML": b"<Foo/>",
+    "an error": refusal("AccessDenied", "no", status=200).body,
+    "the answer to another call": b"<GetRoleResponse><ResponseMetadata/></GetRoleResponse>",
+    "half an answer": b"<DeleteRoleResponse><ResponseMetadata>",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("status", [200, 300])
+@pytest.mark.parametrize("body", NOT_DONE.values(), ids=NOT_DONE)
+def test_a_write_is_done_only_where_iam_says_so(hostile: Hostile, body: bytes, status: int) -> None:
+    hostile.answer("DeleteRole", Answer(body, status=status))
+    with pytest.raises(AwsError) as raised:
+        connected(hostile, read_only=False).write(Call.DELETE_ROLE, {"RoleName": "deployer"})
+    assert (raised.value.kind, raised.value.diagnostic.code) == (Kind.UNKNOWN_OUTCOME, Code.RA415)
+    assert "the reply is not IAM's" in raised.value.diagnostic.message
+
+
+@pytest.mark.parametrize("prefix", ["", "iam:"])
+def test_a_write_is_done_whatever_the_namespace_of_its_answer(hostile: Hostile, prefix: str) -> None:
+    name = f"{prefix}DeleteRoleResponse"
+    hostile.answer("DeleteRole", f"<{name} xmlns='urn:x' xmlns:iam='urn:y'></{name}>")
+    assert connected(hostile, read_only=False).write(Call.DELETE_ROLE, {"RoleName": "deployer"}).result == {}
+
+
 @pytest.mark.parametrize("code", ["Throttling", "ServiceFailure"])
 def test_a_write_is_not_repeated_by_the_client(hostile: Hostile, code: str) -> None:
     hostile.answer("DeleteRole", refusal(code, "", status=500 if code == "ServiceFailure" else 400))

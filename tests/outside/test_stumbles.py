@@ -37,6 +37,8 @@ PASSING = {
 }
 LASTING = {
     "a page of 200": Stumble(200, PAGE, HTML),
+    "a page of 200 that is XML": Stumble(200, b"<html><body>Sign in</body></html>", HTML),
+    "an error of 200": Stumble(200, NAMELESS),
     "a page of 403": Stumble(403, PAGE, HTML),
     "a redirect": Stumble(302, b"", {"Location": "http://127.0.0.1:1/"}),
     "an error without code": Stumble(400, NAMELESS),

@@ -26,6 +26,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 FILE_NAME = "reconciler.toml"
 OBJECT_STORE = "s3://"
 LARGEST_FILE = MEBIBYTE
+_MANY = 1_000_000_000
 
 _HEADER = re.compile(r"\s*\[+\s*(?P<table>[^\]#]+?)\s*\]+")
 _KEY = re.compile(r"""\s*(?P<key>[A-Za-z0-9_-]+|"[^"]*"|'[^']*')\s*=""")
@@ -102,7 +103,7 @@ class Limits(_Table):
     """How much may be deleted at once: more than the fraction of at least so many owned objects is blocked."""
 
     delete_fraction: float = Field(default=0.3, ge=0, le=1)
-    delete_minimum: int = Field(default=10, ge=0)
+    delete_minimum: int = Field(default=10, ge=0, le=_MANY)
 
 
 class Ignore(_Table):
@@ -121,7 +122,7 @@ class Rollout(_Table):
     """
 
     waves: list[list[Selector]] = []
-    stop_after_failures: int | None = Field(default=None, ge=1)
+    stop_after_failures: int | None = Field(default=None, ge=1, le=_MANY)
 
 
 class Config(_Table):
@@ -147,14 +148,22 @@ def load_config(path: Path | None, cwd: Path) -> Config:
     shown = shown_from(found, cwd)
     text = _text(found, shown)
     try:
-        config = Config.model_validate(tomllib.loads(text))
+        config = _understood(text, shown)
+    except (ValueError, RecursionError) as error:  # brackets thousands deep, a number of thousands of digits
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else "a number in it is too long"
+        _refuse(Diagnostic(Code.RM121, f"{shown} cannot be used: {why}.", place=Place(shown)))
+    if foreign := list(_foreign_roles(config, shown, text)):
+        _refuse(*foreign)
+    return config.model_copy(update=_rebased(config, found.parent, cwd))
+
+
+def _understood(text: str, shown: str) -> Config:
+    try:
+        return Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         _refuse(_syntax_diagnostic(error, shown, text))
     except ValidationError as error:
         _refuse(*(_diagnostic(details, shown, text) for details in error.errors(include_url=False)))
-    if foreign := list(_foreign_roles(config, shown, text)):
-        _refuse(*foreign)
-    return config.model_copy(update=_rebased(config, found.parent, cwd))
 
 
 def find_config(cwd: Path) -> Path | None:

@@ -34,6 +34,7 @@ class Terminal:
     @classmethod
     def of_process(cls, arguments: Sequence[str]) -> Terminal:
         """Return the streams of this process; both write UTF-8 and never fail on a character."""
+        _open_what_is_closed()
         for stream in (sys.stdout, sys.stderr):
             if reconfigure := getattr(stream, "reconfigure", None):
                 reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -96,10 +97,28 @@ def _room_for_results() -> Iterator[None]:
         raise
     except OSError as error:
         give_up_results()
-        message = f"Standard output cannot be written: {error.strerror}."
-        raise ReconcilerError(Diagnostic(Code.RA419, message, help="The result is not complete.")) from error
+        raise ReconcilerError(no_room(error)) from error
+
+
+def no_room(error: OSError) -> Diagnostic:
+    """Return what is said where standard output cannot be written."""
+    message = f"Standard output cannot be written: {error.strerror}."
+    return Diagnostic(Code.RA419, message, help="The result is not complete.")
 
 
 def give_up_results() -> None:
     """Let Python end in peace after standard output can no longer be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_what_is_closed() -> None:
+    """Put the device that swallows everything in place of streams that were closed (`>&-`): they are None to Python.
+
+    In the order of their numbers, so that each gets its own, and no file that is opened later is taken for one.
+    """
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")

@@ -194,15 +194,15 @@ def text_of_plan_file(file: Path) -> str:
 
 
 def _require_first_use(settings: Settings, choices: Choices, work: Work) -> None:
-    """Raise RS508 where a scheduled run finds no state: lost, more likely than new."""
+    """Raise RS508 where a scheduled run finds no apply on record: lost, more likely than new."""
     if not os.environ.get("CI") or choices.first_use:
         return
-    missing = [one.id for one in work.accounts if not work.has_state(one)]
+    missing = [one.id for one in work.accounts if not work.knows_an_apply(one)]
     raise_errors(
         [
             Diagnostic(
                 Code.RS508,
-                f"There is no state of account {account} in {settings.state}.",
+                f"No apply is on record for account {account} in {settings.state}.",
                 help="If this is the first apply, add --first-use. Otherwise bring back the state that was kept.",
             )
             for account in missing

@@ -18,6 +18,7 @@ from reconciler.state.history import contradictions
 if TYPE_CHECKING:
     from reconciler.drift import DriftReport
     from reconciler.model.principal import PrincipalIndex
+    from reconciler.world import World
 
 
 def doubts(work: Work, readings: Mapping[str, Reading]) -> dict[str, list[Diagnostic]]:
@@ -28,6 +29,19 @@ def doubts(work: Work, readings: Mapping[str, Reading]) -> dict[str, list[Diagno
         account: [*work.unread_states, *against.get(account, ()), *_clock_set_back(reading)]
         for account, reading in readings.items()
     }
+
+
+def first_use(work: Work, world: World) -> list[Diagnostic]:
+    """Return the warning where declared objects are live and no apply is on record: new here, or the wrong place.
+
+    A `drift` founds a state, too; what makes the difference is what only an apply writes.
+    """
+    if world.state.knows_an_apply or not any(address in world.live for address in world.desired.objects):
+        return []
+    account, place = world.snapshot.account, work.settings.state
+    remedy = "Right at first use: what is declared and there is imported. Otherwise look for the old state."
+    message = f"No apply is on record for account {account} in {place} yet."
+    return [Diagnostic(Code.RS507, message, severity=Severity.WARNING, help=remedy)]
 
 
 def report_of(
@@ -42,8 +56,9 @@ def report_of(
     """Return what is wrong with an account, with what CloudTrail told if asked, and what else is to be said."""
     from reconciler.drift import find_drift, traced  # noqa: PLC0415  a plan needs none of it
 
-    found = find_drift(work.world(reading, readings), unmanaged=unmanaged, calls=work.calls(reading))
-    found = replace(found, warnings=(*found.warnings, *said))
+    world = work.world(reading, readings)
+    found = find_drift(world, unmanaged=unmanaged, calls=work.calls(reading))
+    found = replace(found, warnings=(*first_use(work, world), *found.warnings, *said))
     return found if resolved is None else traced(found, resolved)
 
 

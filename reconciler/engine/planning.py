@@ -21,6 +21,7 @@ from reconciler.engine.fleet import (
     with_what_can_be_named,
 )
 from reconciler.engine.live import with_aws_policies
+from reconciler.engine.looking import first_use
 from reconciler.engine.refusals import no_such_target, raise_errors, warnings
 from reconciler.engine.runs import AccountPlan
 from reconciler.engine.settings import changed_settings, within
@@ -137,14 +138,8 @@ def _refuse_unknown_targets(work: Work, worlds: Mapping[str, World]) -> None:
 
 
 def _said_beforehand(work: Work, world: World) -> Iterator[Diagnostic]:
-    """Yield what is said at every plan: that there is no state yet, that other settings hold than before."""
-    if not world.state.exists and any(address in world.live for address in world.desired.objects):
-        yield Diagnostic(
-            Code.RS507,
-            f"There is no state of account {world.snapshot.account} in {work.settings.state} yet.",
-            severity=Severity.WARNING,
-            help="Right at first use: what is declared and there is imported. Otherwise look for the old state.",
-        )
+    """Yield what is said at every plan: that no apply is on record yet, that other settings hold than before."""
+    yield from first_use(work, world)
     for difference in changed_settings(world.state.settings, work.settings):
         yield Diagnostic(
             Code.RM123,

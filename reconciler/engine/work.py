@@ -117,10 +117,10 @@ class Work:
         state = self._state_of(account)
         return state is None or bool(state.objects or state.intents)
 
-    def has_state(self, account: Account) -> bool:
-        """Tell whether an account has a state, be it one that cannot be read."""
+    def knows_an_apply(self, account: Account) -> bool:
+        """Tell whether an apply is, or may be, on record for an account: `drift` alone leaves a state without."""
         state = self._state_of(account.id)
-        return state is None or state.exists
+        return state is None or state.knows_an_apply
 
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""

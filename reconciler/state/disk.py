@@ -33,6 +33,14 @@ class Disk:
             require_regular(handle)
             return file.read()
 
+    def is_there(self, path: Path) -> bool:
+        """Tell whether a name means anything at all, be it a folder or a link that leads nowhere."""
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return False
+        return True
+
     def make_folder(self, path: Path) -> None:
         """Make a folder for the owner alone, with those above it, unless it is there."""
         try:

@@ -1,7 +1,8 @@
 """States as files in a folder of this machine: `<account>.json`, its backup, and its lock.
 
 A write leaves the old file or the new one, wherever it is interrupted, and keeps the one before as
-`<account>.json.backup`. Reading makes nothing: neither folder, nor file, nor lock.
+`<account>.json.backup`. Where that is there the state was, too: without it, it is lost and not new. Reading makes
+nothing: neither folder, nor file, nor lock.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class LocalStore:
         self._written: dict[str, tuple[State, bytes]] = {}
 
     def read(self, account: str) -> State:
-        """Return the state of an account; one that does not exist yet where there is no file."""
-        stored = self._stored(account)
+        """Return the state of an account; one that does not exist yet where there is neither file nor backup."""
+        stored = self._stored(account) or self._stored_meanwhile(account)
         return stored[0] if stored else State(account=account, lineage=self._new_id(), exists=False)
 
     def write(self, state: State) -> State:
@@ -86,6 +87,8 @@ class LocalStore:
             return new
         if state.version != (held.version if held else None):
             raise ReconcilerError(self._moved_on(state, held))
+        if held is None and self._has_backup(state.account):
+            raise ReconcilerError(self._lost(state.account))
         if held is not None and self._writing[state.account].digest_of(state) == held.version:
             return held
         self._on_disk(state.account, lambda: self._replace(state.account, old=stored and stored[1], new=data))
@@ -154,6 +157,21 @@ class LocalStore:
         except NotAState as error:
             raise ReconcilerError(self._no_state(account, error)) from None
 
+    def _stored_meanwhile(self, account: str) -> tuple[State, bytes] | None:
+        """Look once more where only a backup is found: others may have written since, and never leave it alone."""
+        if not self._has_backup(account):
+            return None
+        stored = self._stored(account)
+        if stored is None:
+            raise ReconcilerError(self._lost(account))
+        return stored
+
+    def _has_backup(self, account: str) -> bool:
+        try:
+            return self._disk.is_there(self._path(account, BACKUP))
+        except OSError as error:
+            raise ReconcilerError(_unreadable(self._name(account, BACKUP), error)) from None
+
     def _next(self, state: State) -> tuple[State, bytes]:
         """Return the state as it will be stored and its text, which can certainly be read again."""
         new = replace(state, serial=state.serial + 1, exists=True)
@@ -173,7 +191,12 @@ class LocalStore:
     def _replace(self, account: str, *, old: bytes | None, new: bytes) -> None:
         self._disk.make_folder(self.folder)
         if old is not None:
-            replace_file(self._disk, self._path(account, BACKUP), old)
+            backup = self._path(account, BACKUP)
+            if not self._disk.is_there(
+                backup
+            ):  # the first backup's name must not outlast a power cut before the state's
+                self._disk.flush_folder(self.folder)
+            replace_file(self._disk, backup, old)
         replace_file(self._disk, self._path(account, STATE), new)
 
     def _on_disk(self, account: str, step: Callable[[], Result]) -> Result:
@@ -187,13 +210,23 @@ class LocalStore:
         remedies = (
             HINTS.get(error.code, ""),
             self._from_the_backup(account),
-            f"Or delete it: {WHAT_IS_LOST}.",
+            f"Or move it and its backup away to begin anew: {WHAT_IS_LOST}.",
         )
         return Diagnostic(
             error.code,
             f"{path} {error.why}",
             place=Place(str(path), line=error.line),
             help=" ".join(filter(None, remedies)),
+        )
+
+    def _lost(self, account: str) -> Diagnostic:
+        path, backup = self._name(account, STATE), self._name(account, BACKUP)
+        anew = f"Or move {backup} away to begin anew: {WHAT_IS_LOST}."
+        return Diagnostic(
+            Code.RS501,
+            f"{path} is gone, and its backup is still there",
+            place=Place(str(path)),
+            help=f"{self._from_the_backup(account)} {anew}",
         )
 
     def _from_the_backup(self, account: str) -> str:

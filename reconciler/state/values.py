@@ -70,3 +70,8 @@ class State:
     settings: Mapping[str, object] = field(default_factory=dict)
     exists: bool = True
     version: str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def knows_an_apply(self) -> bool:
+        """Tell whether an apply is on record: what only looks at the account leaves nothing but the ledger."""
+        return bool(self.settings or self.objects or self.intents)

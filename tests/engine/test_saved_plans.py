@@ -70,6 +70,7 @@ def test_a_plan_file_is_refused_where_another_account_is_asked_for(street: House
 def test_a_plan_made_with_another_state_is_refused(street: House) -> None:
     file = street.save(street.plan())
     street.state_file.unlink()
+    street.state_file.with_suffix(".json.backup").unlink()
     assert refused(street, file) == "RA410"
 
 

@@ -31,6 +31,9 @@ class CountingDisk(Disk):
     def read(self, path: Path) -> bytes | None:
         return self._step(lambda: super(CountingDisk, self).read(path))
 
+    def is_there(self, path: Path) -> bool:
+        return self._step(lambda: super(CountingDisk, self).is_there(path))
+
     def make_folder(self, path: Path) -> None:
         self._step(lambda: super(CountingDisk, self).make_folder(path))
 

@@ -149,6 +149,7 @@ def test_a_state_replaced_by_that_of_another_lineage_is_left_alone(
     store: LocalStore, stored: State, folder: Path
 ) -> None:
     file_of(folder).unlink()
+    backup_of(folder).unlink()
     store.write(State(account=ACCOUNT, lineage="another", exists=False))
     assert "another lineage" in told(store.write, replace(stored, seen_at=EVENING)).message
 
@@ -178,7 +179,7 @@ def test_a_broken_file_is_named_with_the_line_and_the_way_back(store: LocalStore
     assert found.help is not None
     assert f"serial {stored.serial - 1}" in found.help
     assert f"cp {backup_of(folder)} {file_of(folder)}" in found.help
-    assert "Or delete it: " in found.help
+    assert "Or move it and its backup away to begin anew: " in found.help
 
 
 def test_what_the_help_says_brings_the_state_back(store: LocalStore, stored: State, folder: Path) -> None:

@@ -2,7 +2,8 @@
 
 It says where manifests and state are, which accounts are worked and as whom, which approvals are held, how much may be
 deleted at once, what is left alone, and in which order a fleet is rolled out. A flag wins over a variable, which wins
-over this file; flags and variables are the command line's business. Paths in the file are relative to the file.
+over this file; flags and variables are the command line's business. Paths in the file are relative to the file; `~` is
+the home of whoever runs this.
 """
 
 from __future__ import annotations
@@ -173,6 +174,11 @@ def find_config(cwd: Path) -> Path | None:
     return next((place for place in places if os.path.lexists(place)), None)
 
 
+def with_home(path: str) -> str:
+    """Return a path with the home in place of a `~` that no shell has seen, such as a quoted one."""
+    return os.path.expanduser(path)  # noqa: PTH111  it never raises
+
+
 def shown_from(path: Path, cwd: Path) -> str:
     """Return the name of a path for people: relative to the working folder where it lies below, or was given so."""
     relative = os.path.relpath(cwd / path, cwd)
@@ -195,10 +201,13 @@ def _refuse(*diagnostics: Diagnostic) -> NoReturn:
 
 def _rebased(config: Config, folder: Path, cwd: Path) -> dict[str, str]:
     """Return the paths of the file as seen from the working folder; a place in S3 stays as it is."""
+    manifests, state = with_home(config.manifests), with_home(config.state)
     if folder.absolute() == cwd.absolute():
-        return {}
-    state = config.state if config.state.startswith(OBJECT_STORE) else str(folder / config.state)
-    return {"manifests": str(folder / config.manifests), "state": state}
+        return {"manifests": manifests, "state": state}
+    return {
+        "manifests": str(folder / manifests),
+        "state": state if state.startswith(OBJECT_STORE) else str(folder / state),
+    }
 
 
 def _syntax_diagnostic(error: tomllib.TOMLDecodeError, shown: str, text: str) -> Diagnostic:

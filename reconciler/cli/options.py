@@ -15,6 +15,7 @@ from reconciler.cli.clock import now
 from reconciler.cli.completing import files, folders
 from reconciler.cli.group import PREFIX, Option, SharedOption
 from reconciler.model.arn import is_account_id
+from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
 if TYPE_CHECKING:
     from reconciler.engine import Settings
@@ -37,19 +38,28 @@ class Common:
     log_level: str | None = None
     no_color: bool = False
 
+    @property
+    def config_file(self) -> Path | None:
+        """Return the configuration that was named."""
+        from reconciler.config import with_home  # noqa: PLC0415  `version` and `--help` need none of it
+
+        return Path(with_home(self.config)) if self.config else None
+
     def settings(self) -> Settings:
         """Return what the engine needs: a flag or variable wins over the configuration file."""
         from reconciler import log  # noqa: PLC0415  `version` and `--help` need none of these
-        from reconciler.config import load_config  # noqa: PLC0415
+        from reconciler.config import load_config, with_home  # noqa: PLC0415
         from reconciler.engine import Settings  # noqa: PLC0415
 
         log.configure(format=self.log_format, level=self.log_level or _usual_level())  # type: ignore[arg-type]  # click checked them
-        config = load_config(Path(self.config) if self.config else None, Path.cwd())
+        cwd = _working_folder()
+        config = load_config(self.config_file, cwd)
         return Settings(
-            manifests=Path(self.manifests or config.manifests),
-            state=self.state or str(config.state),
+            manifests=Path(with_home(self.manifests) if self.manifests else config.manifests),
+            state=with_home(self.state) if self.state else config.state,
             config=config,
             clock=now,
+            cwd=cwd,
             profile=self.profile,
             region=self.region,
             endpoint_url=self.endpoint_url,
@@ -62,6 +72,16 @@ def is_account(context: click.Context, parameter: click.Parameter, value: str | 
     if value and not is_account_id(value):
         raise click.BadParameter(f"{value!r} is not an account: that is twelve digits.", context, parameter)
     return value
+
+
+def _working_folder() -> Path:
+    """Return the working folder; RM101 where it has been deleted since the shell went there."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        message = f"The working folder cannot be found: {error.strerror}."
+        remedy = "It was deleted or moved, perhaps: go to where the manifests are, and repeat the command."
+        raise ReconcilerError(Diagnostic(Code.RM101, message, help=remedy)) from error
 
 
 def _usual_level() -> str:

@@ -64,7 +64,7 @@ def command(
 
     settings = common.settings()
     if out is not None:
-        refuse_wrong_place(out, settings, config=Path(common.config) if common.config else None)
+        refuse_wrong_place(out, settings, config=common.config_file)
     choices = choices_of(chosen, paths, kept=out is not None or form == "json")
     with Watch(colour=terminal.err.colour) as watch:
         run = engine.plan(settings, choices, progress=watch)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from reconciler.bounded import read_bounded
 from reconciler.engine.carrying import How, carry_out
 from reconciler.engine.looking import compacted, doubts, report_of, resolved_by_cloudtrail
 from reconciler.engine.planning import make_plans, saved_plans
@@ -23,7 +24,7 @@ from reconciler.engine.work import Reading, Work
 from reconciler.manifest import load_manifests, validate_offline
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.plan import Plan
-from reconciler.planfile import read_plans
+from reconciler.planfile import LARGEST_FILE, read_plans
 
 DRIFT_LOCK_SECONDS = 60.0
 
@@ -181,7 +182,7 @@ def read_plan_file(file: Path) -> tuple[Plan, ...]:
 def text_of_plan_file(file: Path) -> str:
     """Return what stands in a plan file, not yet understood; raises ReconcilerError (RA406) where that is no text."""
     try:
-        return file.read_bytes().decode()
+        return read_bounded(file, most=LARGEST_FILE, pipes=True).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ReconcilerError(

@@ -13,7 +13,7 @@ from reconciler.cli.choices import choice_options, choices_of, unfit_choices
 from reconciler.cli.completing import files
 from reconciler.cli.group import Command, Option
 from reconciler.cli.interrupts import Interrupts
-from reconciler.cli.options import Common, common_options, format_option, lock_timeout_option
+from reconciler.cli.options import Common, Seconds, common_options, format_option, lock_timeout_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_text, say_calls, titled
 from reconciler.cli.terminal import Terminal
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 @click.option(
     "--settle",
     cls=Option,
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=0.0,
     metavar="SECONDS",
     help="Wait between narrowing and widening, for IAM to spread the word.  [default: 0]",
@@ -80,6 +80,7 @@ def command(
     common: Common,
     chosen: dict[str, Any],
     first_use: bool,
+    settle: float,
     **how: Any,
 ) -> int:
     """Make the account as declared: from PLANFILE, or from a plan made now and approved.
@@ -96,7 +97,8 @@ def command(
     if asks and not terminal.is_interactive:
         raise ReconcilerError(_NOT_APPROVED)
     with Watch(colour=terminal.err.colour) as watch:
-        stage = _Stage(terminal, watch, Interrupts(), choices=choices, quiet=form == "json", asks=asks)
+        quiet = form == "json"
+        stage = _Stage(terminal, watch, Interrupts(), choices=choices, quiet=quiet, asks=asks, settle=settle)
         run = stage.run(settings, plan_file=plan_file, expect=expect, **how)
     if run.declined:
         if form == "json":
@@ -119,6 +121,7 @@ class _Stage:
     choices: Choices
     quiet: bool
     asks: bool
+    settle: float
 
     def run(self, settings: Settings, **how: Any) -> ApplyRun:
         from reconciler import engine  # noqa: PLC0415  the help needs none of it
@@ -130,6 +133,7 @@ class _Stage:
             interrupted=self.interrupts,
             progress=self.watch,
             shown=self.shown,
+            settle=self.settle,
             **how,
         )
 
@@ -140,8 +144,16 @@ class _Stage:
         text = plans_as_text(run, self.terminal)
         self.terminal.say(text) if self.quiet else self.terminal.show(text)
         self.terminal.complain(*unfit_choices(self.choices, run.plans))
+        self._say_waits(run)
         if not self.asks:
             self.interrupts.begin()
+
+    def _say_waits(self, run: PlanRun) -> None:
+        """Say how long nothing will seem to happen: while IAM spreads the word after each stage but the last."""
+        stages = ({operation.stage for change in plan.changes for operation in change.operations} for plan in run.plans)
+        waits = sum(max(0, len(each) - 1) for each in stages)
+        if waits and self.settle > 1:
+            self.terminal.say(f"--settle: it waits {self.settle:g} seconds between stages, {counted(waits, 'time')}.\n")
 
     def confirm(self, run: PlanRun) -> bool:
         """Ask the person at the terminal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -65,6 +66,21 @@ class Common:
             endpoint_url=self.endpoint_url,
             account=self.account,
         )
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds, a day at most."""
+
+    def __init__(self) -> None:
+        """Take from 0 to 86400."""
+        super().__init__(min=0, max=86_400)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return it as a float; `nan`, which is in no range and out of none, is no number."""
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds.", param, ctx)
+        return seconds
 
 
 def is_account(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -207,7 +223,7 @@ def lock_timeout_option(seconds: float) -> Callable[[F], F]:
     return click.option(
         "--lock-timeout",
         cls=Option,
-        type=click.FloatRange(min=0),
+        type=Seconds(),
         default=float(seconds),
         metavar="SECONDS",
         help=f"How long to wait for another run's lock.  [default: {seconds:g}]",

@@ -5,21 +5,22 @@ A kill may come at any moment, so the state is ahead of IAM in what is intended 
 - before an object's first write its intent is stored, with the forms that the approved calls lead through. What waits
   for an approval is not among them: an intent is the memory of an approval, too;
 - what is about to be taken over is owned from then on, by ID, in the form that it has;
-- what a call has done is stored when its stage is done, and every few seconds;
+- what a call has done is stored when its stage is done, and every few seconds; with it goes from the intent what now
+  lies behind: an object that has gone back to that was taken back by somebody else;
 - where nothing at all was done to an object, the memory of it is put back as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reconciler.apply.means import Means
 from reconciler.apply.outcome import Attempt, Result
 from reconciler.model.change import Action, Approval, Call, Change, Operation, Record
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
-from reconciler.model.form import INLINE
+from reconciler.model.form import digest_at
 from reconciler.model.principal import PrincipalIndex, read_id
 from reconciler.plan import forms_after
 from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
@@ -28,6 +29,7 @@ Value = TypeVar("Value")
 
 FLUSH_SECONDS = 5.0
 GIVING_BACK = frozenset({Approval.RE_TRUST, Approval.UNDO_NARROWING})
+_JOINT = frozenset({"managed_policies", "tags"})
 _TOUCHED = frozenset({Result.DONE, Result.ALREADY, Result.UNKNOWN})
 
 
@@ -108,7 +110,10 @@ class Memory:
         )
 
     def _allowed(self, change: Change) -> tuple[Operation, ...]:
-        return tuple(operation for operation in change.operations if self._means.reviewed or not operation.held)
+        return tuple(operation for operation in change.operations if not self._waits(operation))
+
+    def _waits(self, operation: Operation) -> bool:
+        return operation.held and not self._means.reviewed
 
     def _prepare(self, change: Change) -> None:
         """Own an object as it will have to be owned, should the run be killed after its first write."""
@@ -145,7 +150,8 @@ class Memory:
             case Call.DELETE_ROLE | Call.DELETE_POLICY:
                 self._learn_deleted(change)
             case _:
-                self._learn_forms(change, operation)
+                self._learn_forms(change, operation, attempt)
+        self._leave_behind(change, operation)
 
     def settle(self, change: Change) -> None:
         """Remember that all of a change turned out to be so already."""
@@ -182,18 +188,39 @@ class Memory:
         at = self._means.clock()
         self._take(lambda state: record_deleted(state, unique, at=at), address, unique)
 
-    def _learn_forms(self, change: Change, operation: Operation) -> None:
-        """Remember the form that a document now has, and whom a trust names: before all of the change is done."""
+    def _learn_forms(self, change: Change, operation: Operation, attempt: Attempt) -> None:
+        """Remember the form that a path now has, and whom a trust names: before all of the change is done."""
         owned = self._objects.get(change.address)
         if owned is None:
             return
-        digests = dict(owned.digests)
-        for path, digest in operation.forms.items():
-            if path in {"trust", "policy"} or path.startswith(INLINE):
-                digests.pop(path, None)
-                digests |= {} if digest is None else {path: digest}
+        digests: dict[str, str | None] = {**owned.digests, **dict(self._forms_now(change, operation, attempt))}
+        known = {path: digest for path, digest in digests.items() if digest is not None}
         principals = {**owned.principals, **self._identified(operation.principals)}
-        self._own(change.address, replace(owned, digests=digests, principals=principals))
+        self._own(change.address, replace(owned, digests=known, principals=principals))
+
+    def _forms_now(self, change: Change, operation: Operation, attempt: Attempt) -> Iterator[tuple[str, str | None]]:
+        """Yield the paths that a call has written, each with the digest of what of it is this program's business.
+
+        Where some calls of a path wait, what was last applied is still what it has to be compared with.
+        """
+        waiting = {path for each in change.operations if self._waits(each) for path in each.forms}
+        live = attempt.live or {}
+        for path, digest in operation.forms.items():
+            if path not in _JOINT:
+                yield path, digest
+            elif path not in waiting and path in live:
+                yield path, digest_at(_less_what_stays(change, path, live[path]), self.partition)
+
+    def _leave_behind(self, change: Change, operation: Operation) -> None:
+        """Intend only what lies ahead of a call that is done, at the paths that it has written."""
+        intent = self._intents.get(change.address)
+        if intent is None:
+            return
+        rest = replace(change, operations=change.operations[change.operations.index(operation) :])
+        ahead = forms_after(replace(rest, operations=self._allowed(rest)))
+        forms = {path: ahead[path] if path in operation.forms else passed for path, passed in intent.forms.items()}
+        self._finish(change.address)
+        self._begin(replace(intent, forms=forms))
 
     def conclude(self, change: Change, results: set[Result]) -> None:
         """Remember an object as its change leaves it: as planned, in part, unfinished, or as if untouched."""
@@ -347,6 +374,17 @@ def giving_back_later(change: Change) -> set[str]:
         if operation.held and GIVING_BACK & set(operation.approvals)
         for path in operation.forms
     }
+
+
+def _less_what_stays(change: Change, path: str, content: Any) -> Any:
+    """Return a list or mapping less what the live object holds there beyond what is compared, such as ignored tags."""
+    compared = next(
+        (found.before for found in change.differences if found.path == path), (change.after or {}).get(path)
+    )
+    stays = {*((change.before or {}).get(path) or ())} - {*(compared or ())}
+    if isinstance(content, Mapping):
+        return {key: value for key, value in content.items() if key not in stays}
+    return [each for each in content if each not in stays]
 
 
 def _only(known: Mapping[str, Value], key: str | None) -> dict[str, Value]:

@@ -24,6 +24,7 @@ from reconciler.model.principal import Principal, Standing, parse_principal
 from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
+from reconciler.operations import closed_trust
 from reconciler.remedies import Ahead, remedy_of_orphan
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
@@ -293,6 +294,7 @@ def _of_case(case: Case, decision: Decision, moved: Iterable[Moved], world: Worl
         case Decision.FORGET | Decision.BLOCKED if case.owned is not None and case.owned.id != case.live_id:
             yield _recreated(case)
         case Decision.COMPARE | Decision.REPLACE:
+            yield from _left_shut(case, moved, world)
             yield from _changed(case, moved, world)
         case Decision.IMPORT:
             yield from _differing(case, moved)
@@ -348,6 +350,28 @@ def _changed(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Findi
             path=found.path,
             place=case.declaration.place_of(found.path),
         )
+
+
+def _left_shut(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Finding]:
+    """Yield that a role can be assumed by nobody, as a run closed its trust for the while and did not come to the end.
+
+    It is our own unfinished work, and more than merely not applied yet: whoever used the role is locked out.
+    """
+    shut = closed_trust(world.partition, world.snapshot.account)
+    for found in moved:
+        unfinished = found.path == "trust" and found.who is Reason.UNFINISHED
+        if unfinished and shut.same_meaning(found.live, world.partition, world.index.resolve):
+            yield _finding(
+                case,
+                Kind.DIFFERS,
+                Code.RP223,
+                severity=Severity.WARNING,
+                message=f"Nobody can assume {case.address}: an apply that did not come to its end has closed its trust"
+                " for the while, and not opened it again.",
+                remedy="`reconciler apply` opens it as declared, once what stopped the last one is mended.",
+                path="trust",
+                place=case.declaration.place_of("trust") if case.declaration else None,
+            )
 
 
 def _once(found: Moved) -> str:

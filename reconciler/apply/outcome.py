@@ -64,7 +64,7 @@ class Applied:
 class ApplyResult:
     """What an apply did to one account, outcome by outcome in the order of the plan.
 
-    `problems` are what concerns the run and no single object, such as a state that could not be written.
+    `problems` are what no outcome tells: a state that could not be written, a role that was left shut.
     """
 
     account: str

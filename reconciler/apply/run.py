@@ -6,7 +6,7 @@ Workers only read what stands here and in the memory; all that changes is change
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TypeAlias
@@ -25,6 +25,7 @@ from reconciler.apply.outcome import (
     not_tried,
     stale,
 )
+from reconciler.apply.shut import left_shut
 from reconciler.apply.worker import MAKING, Worker
 from reconciler.iam import AwsError
 from reconciler.model.change import Action, Change, Operation
@@ -270,8 +271,16 @@ class _Run:
             summary=counted(self._plan.changes, self._outcomes),
             outcomes=tuple(outcomes),
             interrupted=self._means.interrupted(),
-            problems=tuple(self._memory.problems),
+            problems=(*self._memory.problems, *self._shut()),
         )
+
+    def _shut(self) -> Iterator[Diagnostic]:
+        """Yield which roles nobody can assume now."""
+        for change in self._plan.changes:
+            results = [self._outcomes[change.address, at].outcome for at in range(len(change.operations))]
+            found = left_shut(change, results, self._live.get(change.address), partition=self._plan.partition)
+            if found is not None:
+                yield found
 
 
 def _by_stage(plan: Plan) -> dict[int, list[Due]]:

@@ -100,19 +100,32 @@ def _replaced(readings: Mapping[str, Reading], index: PrincipalIndex) -> set[str
 
 
 def compacted(work: Work, reading: Reading, readings: Mapping[str, Reading], said: list[Diagnostic]) -> AccountCompact:
-    """Write the memory of an account without the dead IDs that no account shows; tell how many went."""
+    """Write the memory of an account without the dead IDs that no account shows; tell how many went.
+
+    Where nothing is remembered nothing is written.
+    """
+    account = reading.account
+    if account.id in work.stateless:
+        none = _no_state(account.id, work.settings.state)
+        return AccountCompact(account=account.id, name=account.name, warnings=(none, *said))
     shown = {id_ for one in readings.values() for id_ in ids_trusted_in(one.snapshot)}
     states = [*(one.state for one in readings.values()), *(work.others or ())]
     trusted = {id_ for state in states for owned in state.objects.values() for id_ in owned.principals.values()}
     before = reading.observed
     after = work.store.write(compact(before, dead_in_use=shown | trusted))
     return AccountCompact(
-        account=reading.account.id,
-        name=reading.account.name,
+        account=account.id,
+        name=account.name,
         dropped=len(before.ledger) - len(after.ledger),
         kept=sum(1 for entry in after.ledger.values() if entry.last_alive is not None),
         warnings=tuple(said),
     )
+
+
+def _no_state(account: str, place: str) -> Diagnostic:
+    message = f"There is no state of account {account} in {place}."
+    remedy = "Name the folder that holds the states with --state."
+    return Diagnostic(Code.RS507, message, severity=Severity.WARNING, help=remedy)
 
 
 def _clock_set_back(reading: Reading) -> list[Diagnostic]:

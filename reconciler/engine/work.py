@@ -60,6 +60,7 @@ class Work:
         self.store = store_of(settings)
         self.others: list[State] | None = None
         self.unread_states: list[Diagnostic] = []
+        self.stateless: set[str] = set()
         self._index: PrincipalIndex | None = None
         self._own_ids: frozenset[str] | None = None
 
@@ -122,6 +123,10 @@ class Work:
         state = self._state_of(account.id)
         return state is None or state.knows_an_apply
 
+    def _has_no_state(self, account: Account) -> bool:
+        state = self._state_of(account.id)
+        return state is not None and not state.exists
+
     def _unknown_paths(self) -> None:
         """Raise an error for each path that is not there or not below the manifests."""
         folder = real(self.settings.manifests, self.settings)
@@ -165,8 +170,15 @@ class Work:
         )
 
     def lock_all(self, locks: ExitStack, *, operation: str, timeout: float) -> None:
-        """Hold the states of all accounts, in the order of their IDs, so that two runs never wait for each other."""
+        """Hold the states of all accounts, in the order of their IDs, so that two runs never wait for each other.
+
+        A run that only reads the accounts has nothing to keep where there is no state: that is in `stateless` then,
+        and no folder is made for it.
+        """
         for one in self.accounts:
+            if self._read_only and self._has_no_state(one):
+                self.stateless.add(one.id)
+                continue
             with self.beside_the_others(one):
                 self.lock(one, locks, operation=operation, timeout=timeout)
 

@@ -41,6 +41,13 @@ class Disk:
             return False
         return True
 
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder, none where there is no folder."""
+        try:
+            return [path.name for path in folder.iterdir()]
+        except FileNotFoundError:
+            return []
+
     def make_folder(self, path: Path) -> None:
         """Make a folder for the owner alone, with those above it, unless it is there."""
         try:

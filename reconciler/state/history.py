@@ -12,34 +12,42 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
-from reconciler.model.arn import is_account_id, parse_arn
+from reconciler.model.arn import parse_arn
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
 from reconciler.model.principal import UNIQUE_ID, Recorded, Remembered
-from reconciler.state.local import STATE, LocalStore
+from reconciler.state.local import LocalStore
 from reconciler.state.memory import remembered
 from reconciler.state.store import StateStore
 from reconciler.state.values import State
 
 
 def accounts_in(store: StateStore) -> list[str]:
-    """Return the accounts that a store has a state of, sorted; none of a store that cannot list them."""
-    if not isinstance(store, LocalStore):
-        return []
-    names = (path.name.removesuffix(STATE) for path in store.folder.glob(f"*{STATE}"))
-    return sorted(name for name in names if is_account_id(name))
+    """Return the accounts that a store has a state of, sorted; none of a store that cannot list them.
+
+    Raises ReconcilerError RS501 where it can, and its folder cannot be read.
+    """
+    return store.accounts() if isinstance(store, LocalStore) else []
 
 
 def other_states(store: StateStore, *, than: AbstractSet[str] = frozenset()) -> tuple[list[State], list[Diagnostic]]:
-    """Return the states of all accounts but those, and a warning for each that cannot be read."""
+    """Return the states of all accounts but those, and a warning for each that cannot be read, or for all at once."""
+    try:
+        accounts = accounts_in(store)
+    except ReconcilerError as error:
+        return [], _as_warnings(error)
     states, wrong = [], []
-    for account in accounts_in(store):
+    for account in accounts:
         if account in than:
             continue
         try:
             states.append(store.read(account))
         except ReconcilerError as error:
-            wrong += [replace(found, severity=Severity.WARNING) for found in error.diagnostics]
+            wrong += _as_warnings(error)
     return states, wrong
+
+
+def _as_warnings(error: ReconcilerError) -> list[Diagnostic]:
+    return [replace(found, severity=Severity.WARNING) for found in error.diagnostics]
 
 
 def ledger_of(states: Iterable[State]) -> dict[str, Remembered]:

@@ -69,6 +69,18 @@ class LocalStore:
         self._writing: defaultdict[str, Writing] = defaultdict(Writing)
         self._written: dict[str, tuple[State, bytes]] = {}
 
+    def accounts(self) -> list[str]:
+        """Return the accounts that have a state here, or a backup of one, sorted; none where there is no folder.
+
+        Raises ReconcilerError RS501 where the folder cannot be read, or is none.
+        """
+        try:
+            names = self._disk.names(self.folder)
+        except OSError as error:
+            raise ReconcilerError(_unreadable(self._shown, error)) from None
+        found = {name.removesuffix(suffix) for name in names for suffix in (STATE, BACKUP) if name.endswith(suffix)}
+        return sorted(filter(is_account_id, found))
+
     def read(self, account: str) -> State:
         """Return the state of an account; one that does not exist yet where there is neither file nor backup."""
         stored = self._stored(account) or self._stored_meanwhile(account)

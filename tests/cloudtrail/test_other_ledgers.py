@@ -146,7 +146,7 @@ def test_an_id_with_two_arns_is_said_of_both_states() -> None:
 
 
 def test_only_files_that_are_named_after_an_account_are_states(tmp_path: Path) -> None:
-    for name in ("111122223333.json", "444455556666.json.backup", "notes.json", "777788889999.lock"):
+    for name in ("111122223333.json", "111122223333.json.backup", "notes.json", "777788889999.lock"):
         (tmp_path / name).write_text("{}")
     assert accounts_in(LocalStore(tmp_path)) == ["111122223333"]
     assert accounts_in(LocalStore(tmp_path / "nowhere")) == []

@@ -34,6 +34,9 @@ class CountingDisk(Disk):
     def is_there(self, path: Path) -> bool:
         return self._step(lambda: super(CountingDisk, self).is_there(path))
 
+    def names(self, folder: Path) -> list[str]:
+        return self._step(lambda: super(CountingDisk, self).names(folder))
+
     def make_folder(self, path: Path) -> None:
         self._step(lambda: super(CountingDisk, self).make_folder(path))
 

@@ -115,20 +115,15 @@ def _place(declaration: Declaration, place: PrincipalInPlace) -> Place:
 
 def trusted_by_declared(address: str, arn: str, world: World) -> Iterator[Diagnostic]:
     """Yield an error, where that is written, if a declared role is to trust one that is about to go away."""
-    for declaration in world.desired.objects.values():
-        role = declaration.value
-        if not isinstance(role, Role) or role.arn == arn or arn.rpartition("/")[2] not in role.trust.text:
-            continue
-        for place in role.trust.principals():
-            if str(world.index.entity_of(parse_principal(place.key, place.value))) == arn:
-                yield Diagnostic(
-                    Code.RP204,
-                    f"{arn} cannot go away: {declaration.address} is declared to trust it",
-                    address=address,
-                    place=_place(declaration, place),
-                    help="Take it out of that trust, or keep it declared as it is.",
-                )
-                break
+    for declaration, place in world.declared_trusting.get(arn, ()):
+        if declaration.value.arn != arn:
+            yield Diagnostic(
+                Code.RP204,
+                f"{arn} cannot go away: {declaration.address} is declared to trust it",
+                address=address,
+                place=_place(declaration, place),
+                help="Take it out of that trust, or keep it declared as it is.",
+            )
 
 
 def missing_policies(declaration: Declaration, world: World, coming: Coming) -> Iterator[Diagnostic]:

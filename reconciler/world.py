@@ -12,7 +12,7 @@ from reconciler.model.arn import parse_arn
 from reconciler.model.declared import Declaration, Desired, Removal
 from reconciler.model.form import digests_of, paths_of
 from reconciler.model.managed_policy import ManagedPolicy
-from reconciler.model.policy import PolicyDocument
+from reconciler.model.policy import PolicyDocument, PrincipalInPlace
 from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.model.role import Role
 from reconciler.snapshot import Snapshot
@@ -122,6 +122,17 @@ class World:
             for arn in {str(entity) for principal in named if (entity := self.index.entity_of(principal)) is not None}:
                 found.setdefault(arn, []).append(role)
         return {arn: tuple(roles) for arn, roles in found.items()}
+
+    @cached_property
+    def declared_trusting(self) -> Mapping[str, tuple[tuple[Declaration, PrincipalInPlace], ...]]:
+        """Return by ARN of a user or role the declared roles that are to trust it, and the first place that says so."""
+        found: dict[str, dict[str, tuple[Declaration, PrincipalInPlace]]] = {}
+        for declaration in self.desired.objects.values():
+            if isinstance(declaration.value, Role):
+                for place in declaration.value.trust.principals():
+                    entity = self.index.entity_of(parse_principal(place.key, place.value))
+                    found.setdefault(str(entity), {}).setdefault(declaration.address, (declaration, place))
+        return {arn: tuple(named.values()) for arn, named in found.items()}
 
     def view(self, live: Role | ManagedPolicy, declaration: Declaration | None) -> Role | ManagedPolicy:
         """Return a live object less what is none of this program's business.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.diff import Draft, diff
@@ -14,6 +15,7 @@ def needed_for(targets: Iterable[str], world: World) -> frozenset[str]:
     """Return the targets with what they need that is missing, and the managed roles that are re-trusted with them."""
     drafts = diff(world, recording=False).drafts
     made = {draft.declared.arn: draft.address for draft in drafts.values() if draft.declared and draft.creates}
+    bound_anew = _bound_anew(drafts.values())
     wanted: set[str] = set()
     queue = list(targets)
     while queue:
@@ -23,7 +25,8 @@ def needed_for(targets: Iterable[str], world: World) -> frozenset[str]:
         wanted.add(address)
         draft = drafts.get(address)
         queue.extend(made[arn] for arn in _needed_arns(draft) if arn in made)
-        queue.extend(_re_trusting(address, draft, drafts, world))
+        value = draft.declared if draft is not None and draft.declared else world.live.get(address)
+        queue.extend(bound_anew.get(value.arn, ()) if value is not None else ())
     return frozenset(wanted)
 
 
@@ -41,17 +44,12 @@ def _needed_arns(draft: Draft | None) -> Iterator[str]:
 _RE_TRUSTS = {Reason.PRINCIPAL_RECREATED, Reason.PRINCIPAL_INFERRED, Reason.RE_TRUSTED_AFTER_REPLACE}
 
 
-def _re_trusting(address: str, target: Draft | None, drafts: Mapping[str, Draft], world: World) -> Iterator[str]:
-    """Yield the live roles whose trust is to be bound anew to a role: the one there is, or the one that is made."""
-    value = target.declared if target is not None and target.declared else world.live.get(address)
-    for draft in drafts.values():
-        trust = next((found for found in draft.differences if found.path == "trust"), None)
-        if (
-            value is not None
-            and draft.live is not None
-            and draft.move is not None
-            and value.arn in draft.move.principals
-            and trust is not None
-            and trust.reason in _RE_TRUSTS
-        ):
-            yield draft.address
+def _bound_anew(drafts: Iterable[Draft]) -> Mapping[str, list[str]]:
+    """Return by ARN of who is trusted the live roles whose trust is to be bound to it anew."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for draft in drafts:
+        trust = next((each for each in draft.differences if each.path == "trust"), None)
+        if draft.live is not None and draft.move is not None and trust is not None and trust.reason in _RE_TRUSTS:
+            for arn in draft.move.principals:
+                found[arn].append(draft.address)
+    return found

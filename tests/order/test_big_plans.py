@@ -14,10 +14,12 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from reconciler.checks import trusted_by_declared
 from reconciler.model.change import Change
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.role import Role
 from reconciler.plan import Plan, Policy, make_plan
+from reconciler.plan.targets import needed_for
 from reconciler.planfile import plan_to_json
 from reconciler.render.holds import Holds
 from reconciler.world import World
@@ -156,6 +158,26 @@ def test_a_plan_of_twice_as_many_objects_takes_about_twice_as_many_steps(situati
 @pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: one.__name__)
 def test_a_plan_file_of_twice_as_many_objects_is_about_twice_as_long(situation: Callable[[int], Ends]) -> None:
     few, many = (len(json.dumps(plan_to_json(planned(known(situation(count)))))) for count in (FEW, TWICE_AS_MANY))
+    assert many < MOST_TIMES * few
+
+
+def test_which_declared_roles_trust_those_that_go_is_found_in_one_walk() -> None:
+    def asked(found: World) -> None:
+        arns = [declaration.value.arn for declaration in found.desired.objects.values()]
+        told = [told for arn in arns for told in trusted_by_declared("role/going", arn, found)]
+        assert len(told) == len(arns) - 1  # each is trusted by the next
+
+    worlds = [known(a_chain(count)) for count in (FEW, TWICE_AS_MANY)]
+    few, many = (steps_of(lambda found=found: asked(found)) for found in worlds)  # type: ignore[misc]
+    assert many < MOST_TIMES * few
+
+
+def test_what_many_targets_need_is_found_in_one_walk() -> None:
+    def asked(found: World) -> None:
+        assert needed_for(found.desired.objects, found) == found.desired.objects.keys()
+
+    worlds = [known(tagged_anew(count)) for count in (FEW, TWICE_AS_MANY)]
+    few, many = (steps_of(lambda found=found: asked(found)) for found in worlds)  # type: ignore[misc]
     assert many < MOST_TIMES * few
 
 

@@ -169,6 +169,13 @@ def test_a_role_named_in_a_condition_only_is_not_trusted() -> None:
     assert list(trusted_by_declared("role/x", arn("role", "x"), world)) == []
 
 
+def test_a_role_that_trusts_itself_may_go() -> None:
+    itself = arn("role", "deployer")
+    world = a_world(a_role(trusting(itself)))
+    assert [found.value.arn for found, _ in world.declared_trusting[itself]] == [itself]
+    assert list(trusted_by_declared("role/deployer", itself, world)) == []
+
+
 def test_nothing_has_neither_an_id_nor_an_owner() -> None:
     assert id_of(None) is None
     assert owner_of(a_policy()) is None

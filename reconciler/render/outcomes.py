@@ -70,13 +70,13 @@ def apply_sentence(results: Sequence[ApplyResult], *, blocked: int = 0, failed: 
 def _look(result: Result) -> tuple[str, Tone, str]:
     match result:
         case Result.DONE:
-            return "+", Tone.ADDED, "done"
+            return "✓", Tone.ADDED, "done"
         case Result.ALREADY:
             return "=", Tone.FAINT, "already so"
         case Result.FAILED:
             return "x", Tone.ERROR, "failed"
         case Result.NOT_TRIED:
-            return ".", Tone.WARNING, "not tried"
+            return "!", Tone.WARNING, "not tried"
         case Result.UNKNOWN:
             return "?", Tone.ERROR, "outcome unknown"
         case Result.HELD:

@@ -44,7 +44,7 @@ def diagnostics_of(ending: Ending) -> tuple[Diagnostic, ...]:
         case click.UsageError():
             return (usage_diagnostic(ending),)
         case click.Abort() | KeyboardInterrupt():
-            message = "The command was ended before it was through, by Ctrl-C or SIGTERM."
+            message = "The command was ended before it was through, by Ctrl-C or a signal."
             return (Diagnostic(Code.RA417, message, help="The next plan shows where things stand."),)
         case never:
             assert_never(never)

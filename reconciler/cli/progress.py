@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from reconciler.render.escape import inert
@@ -62,20 +63,27 @@ class Watch:
     def stop(self) -> None:
         """Take the display away; what comes next may begin another."""
         with self._guard:
-            if self._display is not None:
-                self._display.stop()
-            self._display, self._task = None, None
+            display, self._display, self._task = self._display, None, None
+            if display is not None:
+                with suppress(OSError):  # the terminal is gone
+                    display.stop()
 
     def _show(self, text: str, *, advance: int = 0) -> None:
         if not self._visible:
             return
         with self._guard:
-            if self._display is None or self._task is None:
-                self._display = _display(colour=self._colour, is_counted=self._total is not None)
-                self._task = self._display.add_task(inert(text), total=self._total, completed=advance)
-                self._display.start()
-            else:
-                self._display.update(self._task, description=inert(text), advance=advance)
+            try:
+                self._update(text, advance)
+            except OSError:  # the terminal is gone, and what is under way goes on
+                self._visible = False
+
+    def _update(self, text: str, advance: int) -> None:
+        if self._display is None or self._task is None:
+            self._display = _display(colour=self._colour, is_counted=self._total is not None)
+            self._task = self._display.add_task(inert(text), total=self._total, completed=advance)
+            self._display.start()
+        else:
+            self._display.update(self._task, description=inert(text), advance=advance)
 
 
 def _display(*, colour: bool, is_counted: bool) -> Progress:

@@ -18,6 +18,7 @@ import click
 from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
+from reconciler.cli.interrupts import heeded
 from reconciler.cli.options import Common, is_account, log_options
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
@@ -170,9 +171,9 @@ def _served(box: Sandbox, host: str, port: int) -> Iterator[Server]:
 
 
 def _end_of_the_run() -> Callable[[], None]:
-    """From now on heed Ctrl-C and SIGTERM; return the function that waits for one of them."""
+    """From now on heed Ctrl-C, SIGTERM and SIGHUP; return the function that waits for one of them."""
     ended = threading.Event()
-    for wanted in (signal.SIGINT, signal.SIGTERM):
+    for wanted in heeded():
         signal.signal(wanted, lambda *_: ended.set())
 
     def wait() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from reconciler.apply import Outcome, Result
@@ -52,3 +55,21 @@ def test_on_a_narrow_terminal_the_words_give_way_and_not_the_count(monkeypatch: 
 @pytest.mark.parametrize(("terminal", "term"), [(False, "xterm"), (True, "dumb")])
 def test_off_a_terminal_there_is_nothing_to_see(monkeypatch: pytest.MonkeyPatch, *, terminal: bool, term: str) -> None:
     assert shown(monkeypatch, terminal=terminal, term=term) == ""
+
+
+def test_a_terminal_that_is_lost_keeps_nothing_from_going_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Stream(terminal=True)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", "xterm")
+
+    def lost(_text: str) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(stream, "write", lost)
+    watch = Watch(colour=False)
+    watch.outcome(DONE)
+    watch.stop()
+    watch.outcome(DONE)
+    watch.stop()
+
+    assert stream.getvalue() == ""

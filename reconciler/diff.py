@@ -314,13 +314,20 @@ def record_of(case: Case, world: World, made: Successors) -> Record:
         prevent_destroy=lifecycle.prevent_destroy,
         retain=lifecycle.retain,
         digests=digests_of(value),
-        principals=principal_ids(value.trust, world.index, made) if isinstance(value, Role) else {},
+        principals=_trusted(value, case.owned, world, made) if isinstance(value, Role) else {},
     )
+
+
+def _trusted(role: Role, owned: Owned | None, world: World, made: Successors) -> dict[str, str | None]:
+    """Return the ARN of each user and role that a role trusts with its ID; of an account out of sight as remembered."""
+    found = principal_ids(role.trust, world.index, made)
+    known = owned.principals if owned else {}
+    return {arn: known.get(arn) if unique is None and arn not in made else unique for arn, unique in found.items()}
 
 
 def _news(case: Case, world: World, made: Successors) -> Record | None:
     """Return what is to be remembered of an object that stays as it is, None if that is what is remembered now."""
-    record, owned = record_of(case, world, made), world.owned_at(case.address)
+    record, owned = _unless_replaced(record_of(case, world, made), case, world), world.owned_at(case.address)
     known = {arn: unique for arn, unique in record.principals.items() if unique}
     if owned is None or owned.held or case.intent is not None or case.adopting:
         return record
@@ -333,6 +340,19 @@ def _news(case: Case, world: World, made: Successors) -> Record | None:
         owned.principals,
     )
     return None if is_known else record
+
+
+def _unless_replaced(record: Record, case: Case, world: World) -> Record:
+    """Return the record with whom the role trusted when last applied, where somebody wrote the trust of another.
+
+    Nobody was asked about that other one; so he is not yet who was trusted.
+    """
+    before = case.owned.principals if case.owned else {}
+    known = {
+        arn: before.get(arn, unique) if unique not in world.own_ids else unique
+        for arn, unique in record.principals.items()
+    }
+    return replace(record, principals=known)
 
 
 def _create(case: Case, world: World, made: Successors) -> Draft:
@@ -560,7 +580,7 @@ def _trust_move(case: Case, world: World, moved: Iterable[Moved], made: Successo
     return replace(
         _move(value, value.trust, world, made, living=found.trust.before.living),
         approvals=tuple(kind for kind in Approval if kind in found.approvals),
-        meanwhile=_meanwhile(found, world),
+        meanwhile=None if found.who is None and not found.trust.before.dead else _meanwhile(found, world),
     )
 
 

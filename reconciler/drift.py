@@ -25,7 +25,7 @@ from reconciler.model.principal import Role as RolePrincipal
 from reconciler.model.principal import User as UserPrincipal
 from reconciler.model.role import Role
 from reconciler.operations import closed_trust
-from reconciler.remedies import Ahead, remedy_of_orphan
+from reconciler.remedies import Ahead, command_to_apply, remedy_of_orphan
 from reconciler.trust import DeadId, as_once_trusted, explain, read_trust
 from reconciler.world import Case, World, cases, matches
 
@@ -336,6 +336,7 @@ def _changed(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Findi
     for found in moved:
         yield from _renamed(case, found, world)
         if found.who is not Reason.CHANGED_OUTSIDE:
+            yield from _waiting(case, found)
             continue
         wider = path_effect(found.path, found.declared, found.living, world) in WIDENING
         more = ", and allows more now" if wider else ""
@@ -350,6 +351,35 @@ def _changed(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Findi
             path=found.path,
             place=case.declaration.place_of(found.path),
         )
+
+
+def _waiting(case: Case, found: Moved) -> Iterator[Finding]:
+    """Yield what nobody changed outside and yet no apply mends by itself, if no dead ID tells of it any more.
+
+    That is whom a trust means by a name since others have taken it, and whatever waits for a decision since it was
+    taken away.
+    """
+    assert case.declaration is not None and case.owned is not None  # noqa: S101, PT018  as for all that is compared
+    kinds = found.approvals & ALWAYS_HELD
+    if not kinds or (found.trust is not None and (found.trust.before.dead or found.trust.renamed)):
+        return
+    if found.path not in case.owned.held and found.who is not None:
+        return
+    why = [f"{found.path} of {case.address} is not as declared, and waits for a decision", *_told(found)]
+    yield _finding(
+        case,
+        Kind.CHANGED_OUTSIDE,
+        Code.RP220,
+        severity=Severity.ERROR if Approval.RE_TRUST in kinds else Severity.WARNING,
+        message=f"{'. '.join(why)}.",
+        remedy=f"Look at `reconciler plan`, then `{command_to_apply(case.address, kinds)}`; or declare what is there.",
+        path=found.path,
+        place=case.declaration.place_of(found.path),
+    )
+
+
+def _told(found: Moved) -> tuple[str, ...]:
+    return found.trust.notes if found.trust else ()
 
 
 def _left_shut(case: Case, moved: Iterable[Moved], world: World) -> Iterator[Finding]:

@@ -49,7 +49,8 @@ def remedy_of_orphan(dead: DeadId, role: Role, world: World, ahead: Ahead) -> st
             return _remedy_of_absence(arn, role, world, ahead, guards=dead.place.effect == "Deny")
         if dead.place.effect == "Deny" and Approval.ADOPT not in ahead.waiting.get(role.address, ()):
             return "Run `reconciler apply`: a Deny is bound again without question."
-    return f"Look at `reconciler plan`, then `{_apply(role, ahead.waiting.get(role.address, frozenset()))}`."
+    kinds = ahead.waiting.get(role.address, frozenset())
+    return f"Look at `reconciler plan`, then `{command_to_apply(role.address, kinds)}`."
 
 
 def _remedy_of_absence(arn: Arn, role: Role, world: World, ahead: Ahead, *, guards: bool) -> str:
@@ -60,8 +61,8 @@ def _remedy_of_absence(arn: Arn, role: Role, world: World, ahead: Ahead, *, guar
         return "Take it out of the manifest if it is declared, then `reconciler apply`; the dead ID goes with it."
     kinds = frozenset() if guards else ahead.waiting.get(role.address, _RE_TRUST)
     return (
-        f"Find out in account {arn.account} whether it was made again: then `{_apply(role, kinds)}` trusts it again."
-        " If not, take it out of the manifest, and apply."
+        f"Find out in account {arn.account} whether it was made again: then"
+        f" `{command_to_apply(role.address, kinds)}` trusts it again. If not, take it out of the manifest, and apply."
     )
 
 
@@ -78,7 +79,7 @@ def _is_declared(arn: Arn, role: Role, world: World) -> bool:
     )
 
 
-def _apply(role: Role, kinds: frozenset[Approval]) -> str:
-    """Return the command that does what waits for these approvals."""
-    named = "".join(f" --approve {kind}:{role.address}" for kind in Approval if kind in kinds)
+def command_to_apply(address: str, kinds: frozenset[Approval]) -> str:
+    """Return the command that does what waits for these approvals of an object."""
+    named = "".join(f" --approve {kind}:{address}" for kind in Approval if kind in kinds)
     return f"reconciler apply --auto-approve{named}" if named else "reconciler apply"

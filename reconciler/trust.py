@@ -360,15 +360,19 @@ def principal_ids(
 def _re_trusted(
     strangers: AbstractSet[str], before: LiveTrust, *, owned: Owned | None, index: PrincipalIndex
 ) -> frozenset[str]:
-    """Return those of the strangers that are to be trusted under another ID than before, or for all that is known."""
+    """Return those of the strangers that are to be trusted under another ID than before, or for all that is known.
+
+    That a document shows the ARN of another already frees nobody of the question: two may have swapped their names, and
+    IAM followed; or somebody has put him there by hand.
+    """
     trusted_already = _entities(before.living, index, "Allow")
     unexplained = any(found.identified.standing is Standing.UNKNOWN for found in before.dead)
     dead_arns = {found.arn for found in before.dead if found.place.effect == "Allow"}
     found = set()
     for arn in strangers:
         last = _last_trusted(arn, owned, index)
-        is_another = unexplained or (last is not None and last[1] != index.id_by_arn.get(arn))
-        if arn in dead_arns or (is_another and arn not in trusted_already):
+        is_another = last is not None and last[1] != index.id_by_arn.get(arn)
+        if arn in dead_arns or is_another or (unexplained and arn not in trusted_already):
             found.add(arn)
     return frozenset(found)
 

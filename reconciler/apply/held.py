@@ -10,13 +10,11 @@ from dataclasses import replace
 
 from reconciler.apply.memory import giving_back_later
 from reconciler.model.change import Change, Operation
-from reconciler.model.policy import PolicyDocument
-from reconciler.model.principal import PrincipalIndex, parse_principal
 from reconciler.plan import Plan
 from reconciler.state import Owned, State
 
 
-def minding_what_waits(plan: Plan, state: State, index: PrincipalIndex) -> tuple[Plan, State]:
+def minding_what_waits(plan: Plan, state: State) -> tuple[Plan, State]:
     """Return the plan and the memory to begin with, for a run that leaves held what waits for an approval."""
     objects, changes = dict(state.objects), []
     for change in plan.changes:
@@ -24,29 +22,21 @@ def minding_what_waits(plan: Plan, state: State, index: PrincipalIndex) -> tuple
         waiting = giving_back_later(change)
         if owned is not None and owned.id == change.id and waiting:
             objects[change.address] = replace(owned, held=tuple(sorted({*owned.held, *waiting})))
-        changes.append(_trusting_nobody_yet(change, owned, index) if owned and "trust" in waiting else change)
+        changes.append(_trusting_nobody_yet(change, owned) if owned and "trust" in waiting else change)
     return replace(plan, changes=tuple(changes)), replace(state, objects=objects)
 
 
-def _trusting_nobody_yet(change: Change, owned: Owned, index: PrincipalIndex) -> Change:
-    """Return the change so that guarding against somebody new is not remembered as trusting him.
+def _trusting_nobody_yet(change: Change, owned: Owned) -> Change:
+    """Return the change so that nobody is remembered as trusted under a name that another was trusted by.
 
-    A Deny is bound again at once while the Allow beside it waits; whom that trusted before stays remembered.
+    A Deny is bound again at once while the Allow beside it waits; and an Allow that somebody else wrote stays while
+    something else is taken away. Whom this role trusted before stays remembered.
     """
 
     def of(operation: Operation) -> Operation:
-        if operation.held or "trust" not in operation.forms or not operation.principals:
+        if operation.held:
             return operation
-        allowed = {
-            str(index.entity_of(parse_principal(place.key, place.value)))
-            for place in PolicyDocument(operation.params["PolicyDocument"]).principals()
-            if place.effect == "Allow"
-        }
-        known = {
-            arn: unique
-            for arn, unique in operation.principals.items()
-            if arn in allowed or owned.principals.get(arn, unique) == unique
-        }
-        return replace(operation, principals=known)
+        known = operation.principals.items()
+        return replace(operation, principals={arn: one for arn, one in known if owned.principals.get(arn, one) == one})
 
     return replace(change, operations=tuple(map(of, change.operations)))

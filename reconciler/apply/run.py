@@ -60,7 +60,7 @@ def apply(
     be recorded is compared with them.
     """
     if not means.reviewed:
-        plan, state = minding_what_waits(plan, state, index)
+        plan, state = minding_what_waits(plan, state)
     memory = Memory(state, index=index, partition=plan.partition, means=means, elsewhere=elsewhere)
     return _Run(plan, memory=memory, means=means, live=live).through()
 

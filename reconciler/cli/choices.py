@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Named: TypeAlias = tuple[Approval, str | None]
 
-_NAMES = ("targets", "destroy", "approve", "allow_self", "allow_mass_delete")
+CHOICES = ("targets", "destroy", "approve", "allow_self", "allow_mass_delete")
 
 
 class ApprovalType(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
@@ -84,7 +84,7 @@ def choice_options(function: F) -> F:
 
     @functools.wraps(function)
     def command(*arguments: Any, **given: Any) -> Any:
-        shared = {name: given.pop(name) for name in _NAMES}
+        shared = {name: given.pop(name) for name in CHOICES}
         if shared["destroy"] and shared["targets"]:
             raise click.UsageError("--destroy and --target exclude each other.")
         return function(*arguments, chosen=shared, **given)

@@ -21,6 +21,9 @@ from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 if TYPE_CHECKING:
     from reconciler.engine import Settings
 
+# The shared options that say where everything is, and as whom AWS is asked.
+WHERE = ("manifests", "state", "config", "profile", "region", "endpoint_url", "account")
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 

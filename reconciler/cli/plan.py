@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.choices import choice_options, choices_of, unfit_choices
+from reconciler.cli.choices import CHOICES, choice_options, choices_of, unfit_choices
 from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
-from reconciler.cli.options import Common, common_options, format_option
+from reconciler.cli.options import WHERE, Common, common_options, format_option
 from reconciler.cli.progress import Watch
 from reconciler.cli.results import ERROR, FINE, FOUND, plans_as_json, plans_as_text, say_calls
+from reconciler.cli.retyping import given_options, retyped
 from reconciler.cli.terminal import Terminal
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 
@@ -80,15 +80,16 @@ def command(
         terminal.show(plans_as_json(run))
     say_calls(terminal, (plan.calls for plan in run.plans))
     if any(plan.changes for plan in run.plans):
-        terminal.say(next_step(run, out))
+        terminal.say(next_step(run, out, click.get_current_context()))
     return exit_code(run, detailed=detailed_exitcode)
 
 
-def next_step(run: PlanRun, out: str | None) -> str:
+def next_step(run: PlanRun, out: str | None, context: click.Context) -> str:
     """Return the command that does what was shown and nothing else."""
     if out is not None:
-        return f"Saved. To do exactly this: reconciler apply {shlex.quote(out)}\n"
-    return f"To apply this plan and no other: reconciler apply --expect {run.fingerprint}\n"
+        return f"Saved. To do exactly this: {retyped('apply', given_options(context, WHERE), [out])}\n"
+    options = ["--expect", run.fingerprint, *given_options(context, {*WHERE, *CHOICES, "strict"})]
+    return f"To apply this plan and no other: {retyped('apply', options, context.params['paths'])}\n"
 
 
 def exit_code(run: PlanRun, *, detailed: bool) -> int:

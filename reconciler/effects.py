@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.model.access import has_effect, narrowed
+from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.arn import parse_arn
 from reconciler.model.assuming import assumable, assuming_part
 from reconciler.model.change import Approval, Call, Json, Operation
@@ -19,6 +19,7 @@ from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import NEW_VERSION, PolicyDocument
 from reconciler.model.role import Role
 from reconciler.operations import Effect, Step, effect_of, iam_tags
+from reconciler.snapshot import UNKNOWN_QUOTAS, Quotas
 from reconciler.world import World
 
 WIDENING = frozenset({Effect.WIDENS, Effect.BOTH})
@@ -28,6 +29,12 @@ _NAMES_OF_DENIALS = ("Deny", "Quarantine")
 # GetCallerIdentity works for everybody, even where a policy denies it (STS API Reference, GetCallerIdentity).
 _DENIES_NOTHING = {"Effect": "Deny", "Action": "sts:GetCallerIdentity", "Resource": "*"}
 _DENIES_ALL = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+
+
+def trust_limit(world: World) -> int:
+    """Return how many characters of a trust IAM takes: the account's quota, else what every account has at least."""
+    quotas = world.snapshot.quotas
+    return (Quotas() if quotas == UNKNOWN_QUOTAS else quotas).trust_policy_size
 
 
 def path_effect(path: str, before: Any, after: Any, world: World) -> Effect:
@@ -217,25 +224,41 @@ def _inline_steps(
 ) -> Iterator[tuple[str, Step]]:
     there: Mapping[str, PolicyDocument] = live.inline_policies if live else {}
     wanted: Mapping[str, PolicyDocument] = declared.inline_policies if declared else {}
+    room = _room_for_each(name, wanted, world)
     for policy in sorted({*there, *wanted}):
         before, after = there.get(policy), wanted.get(policy)
         if before and after and before.same_meaning(after, world.partition):
             continue
         path = f"{INLINE}{policy}"
-        for document in _in_steps(before, after, given.get(path, frozenset()), world):
+        limit = max(document.size for document in (before, after) if document) + room
+        for document in _in_steps(before, after, given.get(path, frozenset()), world, limit=limit):
             yield path, _inline_step(name, policy, before, document, world)
             before = document
 
 
+def _room_for_each(role: str, wanted: Mapping[str, PolicyDocument], world: World) -> int:
+    """Return by how many characters each inline policy may be longer on its way than at its start and its end."""
+    live = world.snapshot.roles.get(role)
+    there = live.inline_policies if live else {}
+    names = {*there, *wanted}
+    longest = [max(some[name].size for some in (there, wanted) if name in some) for name in names]
+    return max(world.snapshot.quotas.inline_policies_size - sum(longest), 0) // max(len(names), 1)
+
+
 def _in_steps(
-    before: PolicyDocument | None, after: PolicyDocument | None, kinds: frozenset[Approval], world: World
+    before: PolicyDocument | None,
+    after: PolicyDocument | None,
+    kinds: frozenset[Approval],
+    world: World,
+    *,
+    limit: int,
 ) -> Iterator[PolicyDocument | None]:
     """Yield the documents to write: what needs an approval last, so that what only takes away need not wait for it."""
     waits = kinds & {Approval.UNDO_NARROWING}
     if waits and before and after and effect_of(before, after, partition=world.partition) is Effect.BOTH:
-        partial = narrowed(before, after, partition=world.partition)
+        partial = narrowed(before, after, partition=world.partition, limit=limit)
         guarded = has_effect(before, "Deny") or has_effect(after, "Deny")
-        if not (guarded if partial is None else partial.same_meaning(before, world.partition)):
+        if not (guarded if partial is None else not widens(partial, before, partition=world.partition)):
             yield partial
     yield after
 
@@ -245,7 +268,8 @@ def _in_two(before: PolicyDocument, after: PolicyDocument, world: World) -> Iter
     if effect_of(before, after, partition=world.partition) is Effect.BOTH:
         guarded = has_effect(before, "Deny") or has_effect(after, "Deny")
         nothing = {"Version": NEW_VERSION, "Statement": [_DENIES_ALL if guarded else _DENIES_NOTHING]}
-        common = narrowed(before, after, partition=world.partition)
+        limit = world.snapshot.quotas.managed_policy_size
+        common = narrowed(before, after, partition=world.partition, limit=limit)
         yield common or PolicyDocument(nothing)
     yield after
 
@@ -320,8 +344,13 @@ def _policy_steps(
         return
     if not live.policy.same_meaning(declared.policy, world.partition):
         kinds = given.get("policy", frozenset())
-        documents = _in_two(live.policy, declared.policy, world) if in_two else None
-        for step in _version_steps(live, documents or _in_steps(live.policy, declared.policy, kinds, world), world):
+        limit = world.snapshot.quotas.managed_policy_size
+        documents: Iterator[PolicyDocument | None] = (
+            _in_two(live.policy, declared.policy, world)
+            if in_two
+            else _in_steps(live.policy, declared.policy, kinds, world, limit=limit)
+        )
+        for step in _version_steps(live, documents, world):
             yield "policy", step
     for operation in _policy_tag_calls(live.arn, live.tags or {}, declared.tags or {}):
         yield "tags", Step(operation=operation, effect=Effect.NEUTRAL)

@@ -93,31 +93,70 @@ def has_effect(document: PolicyDocument | None, effect: str) -> bool:
 
 
 def narrowed(
-    before: PolicyDocument, after: PolicyDocument, *, partition: str, resolve: Resolve = unresolved
+    before: PolicyDocument,
+    after: PolicyDocument,
+    *,
+    partition: str,
+    resolve: Resolve = unresolved,
+    limit: int = 0,
 ) -> PolicyDocument | None:
     """Return a document that widens neither `before` nor `after`: what both allow, less what either denies.
 
-    It may allow less than that, never more. None where nothing would stand in it, where it would be longer than both
-    (and so perhaps than IAM takes), and where the documents cannot be compared. Principals are spelled as in `after`;
-    those that only `before` denies come from there, so the caller takes the dead ones out first.
+    It may allow less than that, never more. None where nothing would stand in it, where it would have more characters
+    than `limit` and than both documents (and so perhaps than IAM takes), and where they cannot be compared. Principals
+    are spelled as in `after`; what only `before` denies, or allows more narrowly, comes from there, so the caller takes
+    the dead ones out first.
     """
     if not _comparable(before) or not _comparable(after) or not _read_variables_alike(before, after):
         return None
-    allowed, _ = _reaches(before, partition, resolve)
-    read_variables = _knows_variables(after)
+    as_after = list(_allowed_by_both(after, before, partition, resolve))
+    as_before = list(_allowed_by_both(before, after, partition, resolve))
+    more = list(_not_in(as_before, as_after, partition, resolve, read_variables=_knows_variables(after)))
+    denies = _all_denies(before, after, partition, resolve)
+    for allows in ([*as_after, *more], as_after):
+        statements = _distinct_sids([*allows, *denies])
+        common = PolicyDocument({"Version": _version_of(after), "Statement": statements})
+        if statements and common.size <= max(limit, before.size, after.size):
+            return common
+    return None
+
+
+def _allowed_by_both(
+    document: PolicyDocument, other: PolicyDocument, partition: str, resolve: Resolve
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what a document allows, as far as one statement of the other allows it too."""
+    bounds, _ = _reaches(other, partition, resolve)
+    read_variables = _knows_variables(document)
 
     def is_allowed(statement: Mapping[str, Any]) -> bool:
-        return not _exceeds([_reach(canonical_statement(statement, partition, resolve), read_variables)], allowed)
+        return not _exceeds([_reach(canonical_statement(statement, partition, resolve), read_variables)], bounds)
 
-    allows = [
-        kept
-        for statement in after.raw_statements
-        if statement.get("Effect") == "Allow"
-        for kept in _within(statement, is_allowed)
-    ]
-    statements = _distinct_sids([*allows, *_all_denies(before, after, partition, resolve)])
-    common = PolicyDocument({"Version": _version_of(after), "Statement": statements})
-    return common if statements and common.size <= max(before.size, after.size) else None
+    for statement in document.raw_statements:
+        if statement.get("Effect") == "Allow":
+            yield from _within(statement, is_allowed)
+
+
+def _not_in(
+    statements: Iterable[Mapping[str, Any]],
+    others: Iterable[Mapping[str, Any]],
+    partition: str,
+    resolve: Resolve,
+    *,
+    read_variables: bool,
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what of the statements none of the others says."""
+
+    def reach(statement: Mapping[str, Any]) -> Reach:
+        return _reach(canonical_statement(statement, partition, resolve), read_variables)
+
+    said = list(map(reach, others))
+
+    def is_new(statement: Mapping[str, Any]) -> bool:
+        atoms = itertools.islice(_atoms([reach(statement)]), _MOST_THINGS)
+        return not any(_covers(one, atom) for atom in atoms for one in said)
+
+    for statement in statements:
+        yield from _within(statement, is_new)
 
 
 def loses(before: PolicyDocument, after: PolicyDocument, between: PolicyDocument | None, *, partition: str) -> bool:
@@ -125,11 +164,12 @@ def loses(before: PolicyDocument, after: PolicyDocument, between: PolicyDocument
     allowed_before, _ = _reaches(before, partition, unresolved)
     allowed_after, _ = _reaches(after, partition, unresolved)
     kept, _ = _reaches(between, partition, unresolved)
+    bounds = [bound for bound in allowed_before if _exceeds([bound], kept)]
     return any(
         _may_meet(atom, bound)
         for atom in _atoms(allowed_after)
         if not any(_covers(one, atom) for one in kept)
-        for bound in allowed_before
+        for bound in bounds
     )
 
 

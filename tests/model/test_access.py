@@ -306,8 +306,8 @@ def test_more_things_than_can_be_compared_count_as_wider() -> None:
 # --- what two documents have in common ----------------------------------------------------------------------
 
 
-def common_to(before: PolicyDocument, after: PolicyDocument) -> PolicyDocument:
-    found = narrowed(before, after, partition="aws")
+def common_to(before: PolicyDocument, after: PolicyDocument, *, limit: int = 0) -> PolicyDocument:
+    found = narrowed(before, after, partition="aws", limit=limit)
     assert found is not None
     return found
 
@@ -355,9 +355,16 @@ def test_every_guard_of_both_stands_in_between() -> None:
         pytest.param(
             trusting(ALICE_ARN),
             without("Action", trusting(ALICE_ARN), NotAction="sts:TagSession"),
+            False,
+            id="the narrower of both is in it",
+        ),
+        pytest.param(
+            trusting(ALICE_ARN),
+            without("Action", trusting(ALICE_ARN), NotAction="sts:TagSession", Condition=MFA),
             True,
             id="all but some",
         ),
+        pytest.param(trusting(ALICE_ARN, Condition=MFA), trusting(ALICE_ARN), False, id="who has to be asked for more"),
         pytest.param(
             without("Principal", trusting(), NotPrincipal={"AWS": BOB_ARN}), trusting(ALICE_ARN), True, id="all but one"
         ),
@@ -372,6 +379,33 @@ def test_who_keeps_the_right_and_may_be_without_it_in_between_is_known(
     assert loses(one, other, between, partition="aws") is lost
 
 
+def test_what_one_of_both_allows_more_narrowly_is_allowed_that_narrowly_in_between() -> None:
+    before = document(trusting(ALICE_ARN), trusting(BOB_ARN, OTHER, Condition=MFA, Sid="Us"))
+    after = document(trusting(ALICE_ARN, Condition=MFA), trusting(BOB_ARN))
+
+    expected = document(trusting(ALICE_ARN, Condition=MFA), trusting(BOB_ARN, Condition=MFA, Sid="Us"))
+    assert common_to(before, after, limit=2048).same_meaning(expected)
+    assert common_to(after, before, limit=2048).same_meaning(expected)
+
+
+def test_what_is_in_the_common_part_already_is_not_said_again() -> None:
+    before = document(trusting(ALICE_ARN, BOB_ARN, Condition=MFA))
+    after = document(trusting(ALICE_ARN, Condition=MFA, Sid="A"), trusting(ALICE_ARN, BOB_ARN, OTHER))
+
+    expected = document(trusting(ALICE_ARN, Condition=MFA, Sid="A"), trusting(BOB_ARN, Condition=MFA))
+    assert common_to(before, after, limit=2048).same_meaning(expected)
+
+
+def test_where_there_is_no_room_for_all_in_common_what_is_spelled_as_before_is_left_out() -> None:
+    guard = deny("s3:GetTags", "arn:aws:s3:::a-rather-long-name-of-a-bucket/*")
+    before = document(allow("s3:GetObject", "a", Condition=MFA), allow("s3:Put*", "a"), guard)
+    after = document(allow("s3:GetObject", "a"), allow("s3:PutObject", "a"), deny("s3:GetAcl"))
+
+    short, long = common_to(before, after), common_to(before, after, limit=1_000)
+    assert short.same_meaning(document(allow("s3:PutObject", "a"), deny("s3:GetAcl"), guard))
+    assert [one.get("Condition") for one in long.raw_statements] == [None, MFA, None, None]
+
+
 def test_nothing_in_common_is_nothing_to_write() -> None:
     assert narrowed(document(READ), document(WRITE), partition="aws") is None
 
@@ -383,10 +417,14 @@ def test_a_name_that_two_statements_bear_is_given_to_one_of_them() -> None:
     assert sids == ["G", None]
 
 
-def test_a_common_part_longer_than_both_is_not_written() -> None:
+def test_a_common_part_longer_than_both_is_written_only_where_iam_takes_it() -> None:
     guards = [deny(f"s3:Get{letter}", "arn:aws:s3:::a-rather-long-name/*") for letter in "abcd"]
+    before, after = document(READ, *guards[:2]), document(READ, *guards[2:])
+    size = document(READ, *guards).size
 
-    assert narrowed(document(READ, *guards[:2]), document(READ, *guards[2:]), partition="aws") is None
+    assert narrowed(before, after, partition="aws") is None
+    assert narrowed(before, after, partition="aws", limit=size - 1) is None
+    assert common_to(before, after, limit=size).same_meaning(document(READ, *guards))
 
 
 @given(trust_documents(), randoms)

@@ -12,12 +12,31 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
-from errno import EINVAL, EIO, EISDIR, ENOTDIR
+from errno import EINVAL, EIO, ENOTDIR
 from pathlib import Path
 
 ONLY_OWNER = 0o700
+BESIDE = ".tmp"
 # A pipe somebody put there must not hold the program up, nor a link lead it elsewhere.
 CAREFULLY = os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+
+class NotAFile(OSError):  # noqa: N818  what it says is the plainest name
+    """What has the name of a file is something else; `is_link` where it is a symbolic link."""
+
+    def __init__(self, path: Path, mode: int) -> None:
+        """Say what it is, by its `st_mode`."""
+        kind = next((kind for is_one, kind in KINDS if is_one(mode)), "a device")
+        super().__init__(EINVAL, f"it is {kind}, not a regular file", str(path))
+        self.is_link = stat.S_ISLNK(mode)
 
 
 class Disk:
@@ -26,11 +45,10 @@ class Disk:
     def read(self, path: Path) -> bytes | None:
         """Return what a regular file holds, None where there is no file; follows no link, creates nothing."""
         try:
-            handle = os.open(path, os.O_RDONLY | CAREFULLY)
+            handle = open_regular(path, os.O_RDONLY)
         except FileNotFoundError:
             return None
         with os.fdopen(handle, "rb") as file:
-            require_regular(handle)
             return file.read()
 
     def is_there(self, path: Path) -> bool:
@@ -57,7 +75,7 @@ class Disk:
 
     def create(self, folder: Path, prefix: str) -> tuple[int, Path]:
         """Return the open handle and the path of a new file that is readable by its owner alone."""
-        handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=BESIDE)
         return handle, Path(name)
 
     def write(self, handle: int, data: bytes) -> None:
@@ -119,15 +137,33 @@ def _require_same(found: bytes | None, written: bytes) -> None:
 
 def remove_leftovers(disk: Disk, path: Path) -> None:
     """Remove what killed runs left beside a file; only for who holds its lock."""
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+    for leftover in path.parent.glob(f".{path.name}.*{BESIDE}"):
         with suppress(OSError):
             disk.remove(leftover)
 
 
-def require_regular(handle: int) -> None:
-    """Refuse folders, pipes and devices."""
-    mode = os.fstat(handle).st_mode
-    if stat.S_ISDIR(mode):
-        raise OSError(EISDIR, os.strerror(EISDIR))
+def is_leftover(path: Path) -> bool:
+    """Tell whether a file is one that `replace_file` makes beside another."""
+    return path.name.startswith(".") and path.suffix == BESIDE
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Return the handle of a regular file, made for its owner alone if the flags say so; raises NotAFile for others."""
+    try:
+        handle = os.open(path, flags | CAREFULLY, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        _require_regular(path, path.lstat().st_mode)
+        raise
+    try:
+        _require_regular(path, os.fstat(handle).st_mode)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _require_regular(path: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        raise OSError(EINVAL, "not a regular file")
+        raise NotAFile(path, mode)

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from errno import ELOOP
 from pathlib import Path
 from shlex import quote
 from typing import TypeVar
@@ -21,7 +20,7 @@ from uuid import uuid4
 
 from reconciler.model.arn import is_account_id
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
-from reconciler.state.disk import Disk, remove_leftovers, replace_file
+from reconciler.state.disk import Disk, NotAFile, is_leftover, remove_leftovers, replace_file
 from reconciler.state.document import NotAState, decode
 from reconciler.state.lock import LockFile, take, whoever_runs_this
 from reconciler.state.store import Holder
@@ -134,7 +133,7 @@ class LocalStore:
             shown = self._name(account, LOCK)
             return take(path, shown=shown, holder=holder, timeout_seconds=timeout_seconds, sleep=sleep)
 
-        lock, mine = self._on_disk(account, taken)
+        lock, mine = self._on_disk(account, taken, suffix=LOCK)
         try:
             for suffix in (STATE, BACKUP):
                 remove_leftovers(self._disk, self._path(account, suffix))
@@ -165,7 +164,7 @@ class LocalStore:
                 return written
             return None if data is None else (decode(data, account=account), data)
         except OSError as error:
-            raise ReconcilerError(_unreadable(self._name(account, STATE), error)) from None
+            raise ReconcilerError(self._not_read(account, error)) from None
         except NotAState as error:
             raise ReconcilerError(self._no_state(account, error)) from None
 
@@ -211,11 +210,22 @@ class LocalStore:
             replace_file(self._disk, backup, old)
         replace_file(self._disk, self._path(account, STATE), new)
 
-    def _on_disk(self, account: str, step: Callable[[], Result]) -> Result:
+    def _on_disk(self, account: str, step: Callable[[], Result], *, suffix: str = STATE) -> Result:
         try:
             return step()
         except OSError as error:
-            raise ReconcilerError(self._unwritable(account, error)) from None
+            raise ReconcilerError(self._unwritable(account, error, suffix=suffix)) from None
+
+    def _not_read(self, account: str, error: OSError) -> Diagnostic:
+        """Return what is wrong with the file of a state; where it is no file, leave to read it would not help."""
+        found = _unreadable(self._name(account, STATE), error)
+        if not isinstance(error, NotAFile):
+            return found
+        if error.is_link:
+            remedy = "No link is followed: put the file itself there, or name the folder that holds it with --state."
+        else:
+            remedy = f"Move it away. {self._from_the_backup(account)}"
+        return replace(found, help=remedy)
 
     def _no_state(self, account: str, error: NotAState) -> Diagnostic:
         path = self._name(account, STATE)
@@ -270,26 +280,37 @@ class LocalStore:
             help="Nothing was written over it. Run again: what this run did is found in the account.",
         )
 
-    def _unwritable(self, account: str, error: OSError) -> Diagnostic:
-        path = self._name(account, STATE)
-        what = f" ({self._as_shown(Path(os.fsdecode(error.filename)))})" if error.filename else ""
+    def _unwritable(self, account: str, error: OSError, *, suffix: str) -> Diagnostic:
+        path = self._name(account, suffix)
+        culprit = self._culprit(error)
+        what = f" ({culprit})" if culprit is not None and culprit != path else ""
+        remedy = (
+            "Move it away: it is made anew."
+            if isinstance(error, NotAFile)
+            else "Give this user a folder that he may write to, with free space. The state is the old one or the new, "
+            "never a mixture, and what this run did is found in the account."
+        )
         return Diagnostic(
             Code.RS506,
-            f"{path} cannot be written: {error.strerror}{what}",
+            f"{path} cannot be {'locked' if suffix == LOCK else 'written'}: {error.strerror}{what}",
             place=Place(str(path)),
-            help="Give this user a folder that he may write to, with free space. The state is the old one or the "
-            "new, never a mixture, and what this run did is found in the account.",
+            help=remedy,
         )
 
-    def _as_shown(self, path: Path) -> Path:
+    def _culprit(self, error: OSError) -> Path | None:
+        """Return what a step failed at; of a file that was to live for that step only, the folder."""
+        name = error.filename2 or error.filename
+        if not name:
+            return None
+        path = Path(os.fsdecode(name))
+        path = path.parent if is_leftover(path) else path
         return self._shown / path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
 
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:
-    reason = "it is a symbolic link" if error.errno == ELOOP else error.strerror
     return Diagnostic(
         Code.RS501,
-        f"{path} cannot be read: {reason}",
+        f"{path} cannot be read: {error.strerror}",
         place=Place(str(path)),
         help="Name the folder that holds the states with --state, and let this user read it.",
     )

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
-from reconciler.state.disk import CAREFULLY, require_regular
+from reconciler.state.disk import open_regular
 from reconciler.state.store import Holder
 
 PAUSE_SECONDS = 0.5
@@ -38,13 +38,7 @@ class LockFile:
     @classmethod
     def open(cls, path: Path) -> LockFile:
         """Open the file, made for its owner alone where there is none."""
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | CAREFULLY, 0o600)
-        try:
-            require_regular(handle)
-        except OSError:
-            os.close(handle)
-            raise
-        return cls(path, handle)
+        return cls(path, open_regular(path, os.O_RDWR | os.O_CREAT))
 
     def close(self) -> None:
         """Let go of the file, and with it of the lock."""

@@ -226,7 +226,7 @@ def test_a_folder_where_the_file_belongs_is_said(folder: Path) -> None:
     file_of(folder).mkdir(parents=True)
     found = told(LocalStore(folder).read, ACCOUNT)
     assert found.code is Code.RS501
-    assert "Is a directory" in found.message
+    assert "it is a folder" in found.message
 
 
 def test_a_file_where_the_folder_belongs_is_said(folder: Path) -> None:

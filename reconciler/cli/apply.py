@@ -92,7 +92,7 @@ def command(
     plan_file = plan_file_among(paths, settings)
     if plan_file and (chosen["destroy"] or chosen["targets"]):
         raise click.UsageError("A plan file says what is done: it takes neither --destroy nor --target.")
-    choices = choices_of(chosen, () if plan_file else paths, first_use=first_use)
+    choices = choices_of(chosen, () if plan_file else paths, settings, first_use=first_use)
     asks = not auto_approve and plan_file is None and expect is None
     if asks and not terminal.is_interactive:
         raise ReconcilerError(_NOT_APPROVED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -16,12 +17,13 @@ from reconciler.model.change import Approval
 from reconciler.model.diagnostic import Code, Diagnostic, Severity
 
 if TYPE_CHECKING:
-    from reconciler.engine import Choices
+    from reconciler.engine import Choices, Settings
     from reconciler.plan import Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 Named: TypeAlias = tuple[Approval, str | None]
 
+_KINDS = ("role", "managed_policy")
 CHOICES = ("targets", "destroy", "approve", "allow_self", "allow_mass_delete")
 
 
@@ -40,6 +42,20 @@ class ApprovalType(click.ParamType):  # type: ignore[type-arg]  # generic only i
         if colon and not address:
             self.fail(f"an address is missing after {value!r}.", param, ctx)
         return Approval(kind), address or None
+
+
+class AddressType(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
+    """`role/NAME` or `managed_policy/NAME`, as plans show it."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it as it is."""
+        kind, _, name = str(value).partition("/")
+        if kind not in _KINDS or not name:
+            meant = "" if name else f" Did you mean 'role/{kind}'?"
+            self.fail(f"{value!r} is not an address: that is role/NAME or managed_policy/NAME.{meant}", param, ctx)
+        return str(value)
 
 
 _OPTIONS = (
@@ -67,6 +83,7 @@ _OPTIONS = (
         "--allow-self",
         cls=Option,
         multiple=True,
+        type=AddressType(),
         metavar="ADDRESS",
         help="Allow a change to what this runs as, such as its role or a policy of it; can be repeated.",
     ),
@@ -95,13 +112,21 @@ def choice_options(function: F) -> F:
     return decorated  # type: ignore[no-any-return]  # the same callable with options
 
 
-def choices_of(chosen: dict[str, Any], paths: Sequence[str], *, first_use: bool = False, kept: bool = True) -> Choices:
+def choices_of(
+    chosen: dict[str, Any], paths: Sequence[str], settings: Settings, *, first_use: bool = False, kept: bool = True
+) -> Choices:
     """Return what the engine takes."""
     from reconciler.engine import Choices  # noqa: PLC0415  the help needs none of it
 
     if chosen["destroy"] and paths:
         raise click.UsageError("--destroy plans the deletion of everything: it takes no PATH.")
-    return Choices(paths=tuple(map(Path, paths)), first_use=first_use, kept=kept, **chosen)
+    narrowed = tuple(_among_manifests(Path(path), settings.manifests) for path in paths)
+    return Choices(paths=narrowed, first_use=first_use, kept=kept, **chosen)
+
+
+def _among_manifests(path: Path, manifests: Path) -> Path:
+    """Return a path, or the folder of the manifests where that lies below it: `.` means all of them."""
+    return manifests if Path(os.path.realpath(manifests)).is_relative_to(os.path.realpath(path)) else path
 
 
 def unfit_choices(choices: Choices, plans: Sequence[Plan]) -> Iterator[Diagnostic]:

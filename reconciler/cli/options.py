@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -56,6 +57,7 @@ class Common:
         from reconciler.engine import Settings  # noqa: PLC0415
 
         log.configure(format=self.log_format, level=self.log_level or _usual_level())  # type: ignore[arg-type]  # click checked them
+        _forget_empty_profiles()
         cwd = _working_folder()
         config = load_config(self.config_file, cwd)
         return Settings(
@@ -101,6 +103,13 @@ def _working_folder() -> Path:
         message = f"The working folder cannot be found: {error.strerror}."
         remedy = "It was deleted or moved, perhaps: go to where the manifests are, and repeat the command."
         raise ReconcilerError(Diagnostic(Code.RM101, message, help=remedy)) from error
+
+
+def _forget_empty_profiles() -> None:
+    """Take a profile that is set to nothing for none, as the AWS CLI does; boto3 looks for one of that name."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        if os.environ.get(name) == "":
+            del os.environ[name]
 
 
 def _usual_level() -> str:

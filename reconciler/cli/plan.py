@@ -65,7 +65,7 @@ def command(
     settings = common.settings()
     if out is not None:
         refuse_wrong_place(out, settings, config=common.config_file)
-    choices = choices_of(chosen, paths, kept=out is not None or form == "json")
+    choices = choices_of(chosen, paths, settings, kept=out is not None or form == "json")
     with Watch(colour=terminal.err.colour) as watch:
         run = engine.plan(settings, choices, progress=watch)
     if form == "text":

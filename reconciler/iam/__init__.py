@@ -1,8 +1,8 @@
 """The only way to AWS: one typed method for each API call.
 
 `connection` makes the session and a client for each account, `client` has the calls, `wire` reads the big pages fast,
-`shapes` makes model values of IAM's own shapes, `trail` asks CloudTrail, `errors` lists what can fail and `meaning`
-tells which it is. Importing this imports no boto3: that comes with `Aws.connect`.
+`shapes` makes model values of IAM's own shapes, `trail` asks CloudTrail, `retries` tells what is asked again, `errors`
+lists what can fail and `meaning` tells which it is. Importing this imports no boto3: that comes with `Aws.connect`.
 
     aws = Aws.connect(profile="production")
     iam = aws.account(aws.caller().account, read_only=True)

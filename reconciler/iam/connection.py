@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from reconciler.iam.client import Iam, Tally, ask, refuse_writes
 from reconciler.iam.errors import Asked, NotUnderstoodError
 from reconciler.iam.meaning import misconfigured, no_such_profile, reading, understand
+from reconciler.iam.retries import tell_of_retries
 from reconciler.iam.shapes import Caller
 from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
 from reconciler.iam.wire import LISTS, heed_envelope, heed_status, read_here
@@ -61,6 +62,7 @@ class Aws:
         self._closing = ExitStack()
         self._sts: STSClient = self._client("sts", attempts=STS_ATTEMPTS)
         self._sts.meta.events.register("before-parse.sts", partial(heed_status, writes=False))
+        tell_of_retries(self._sts, "sts", attempts=STS_ATTEMPTS)
         _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
     @classmethod
@@ -121,6 +123,7 @@ class Aws:
             raise _another_account(account_id, caller, role_arn)
         self._ways[account_id] = _Way(caller, assumed, tally)
         reader: IAMClient = self._client("iam", attempts=self._read_attempts, assumed=assumed)
+        tell_of_retries(reader, "iam", attempts=self._read_attempts, account=account_id)
         reader.meta.events.register("before-call.iam", refuse_writes)
         reader.meta.events.register("before-parse.iam", partial(heed_status, writes=False))
         reader.meta.events.unregister("after-call.iam", json_decode_policies)  # `unpack` reads more spellings

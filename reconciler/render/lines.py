@@ -6,6 +6,7 @@ and without colour, apart from the colour, and nothing that came from AWS can br
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -115,10 +116,23 @@ def _coloured(piece: Piece) -> str:
     return f"\x1b[{piece.tone.value}m{text}\x1b[0m" if piece.tone.value and text else text
 
 
+_COMMAND = re.compile("`[^`]+`")
+_KEPT_SPACE = "\x00"
+
+
 def _wrapped(text: str, room: int) -> Iterator[str]:
-    """Yield the lines of a text; those that begin with a space were laid out by their author and stay."""
+    """Yield the lines of a text; those that begin with a space were laid out by their author and stay.
+
+    What stands in backticks is kept on one line where it has room there: a command is there to be copied.
+    """
     for part in text.split("\n"):
         if part.startswith(" "):
             yield part
-        else:
-            yield from textwrap.wrap(part, room, break_long_words=False, break_on_hyphens=False) or [""]
+            continue
+        kept = _COMMAND.sub(lambda found: _whole(found[0], room), part)
+        lines = textwrap.wrap(kept, room, break_long_words=False, break_on_hyphens=False) or [""]
+        yield from (found.replace(_KEPT_SPACE, " ") for found in lines)
+
+
+def _whole(command: str, room: int) -> str:
+    return command.replace(" ", _KEPT_SPACE) if len(command) < room else command

@@ -16,7 +16,7 @@ from reconciler.model.change import Difference
 from reconciler.model.diagnostic import Code, Diagnostic, Place
 from reconciler.plan import Plan
 from reconciler.render.diagnostics import all_diagnostics
-from reconciler.render.lines import Canvas, paint
+from reconciler.render.lines import Canvas, paint, prose
 from reconciler.render.story import catalogue_text, story_text
 from reconciler.render.text import (
     NO_CHANGES,
@@ -239,3 +239,16 @@ def test_a_story_keeps_its_code_and_wraps_its_prose(golden: SnapshotAssertion) -
     )
 
     assert story_text(story, PLAIN) == golden
+
+
+def test_a_command_stays_on_one_line_where_it_fits() -> None:
+    text = "Look at the plan, and then run `reconciler apply --approve re_trust:role/deployer`. All else can wait."
+    lines = [found.plain for found in prose(text, indent=0, width=60)]
+    assert lines == [
+        "Look at the plan, and then run",
+        "`reconciler apply --approve re_trust:role/deployer`. All",
+        "else can wait.",
+    ]
+    assert [found.plain for found in prose("Run `one two three`.", indent=0, width=20)][0] == "Run `one two three`."
+    narrow = [found.plain for found in prose("`" + "word " * 10 + "end`", indent=0, width=24)]
+    assert max(map(len, narrow)) <= 24

@@ -32,7 +32,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from reconciler.compare import Moved, compare, is_approved_creation, never_seen, trusted_anew
-from reconciler.effects import permission_steps
+from reconciler.effects import permission_steps, trust_limit
 from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.change import Action, Approval, Difference, Reason, Record
 from reconciler.model.declared import Declaration
@@ -600,18 +600,20 @@ def _move(role: Role, goal: PolicyDocument, world: World, made: Successors, *, l
 def _meanwhile(found: Moved, world: World) -> PolicyDocument | None:
     """Return what can be written without the approvals: no more access, and every guard; None if that is nothing new.
 
-    Nothing is written to what is not taken over yet, or not understood.
+    Nothing is written to what is not taken over yet, or not understood, nor to what lets nobody in. It is closed only
+    where it lets somebody in who has to go, and nobody is left.
     """
     if not found.approvals - {Approval.BROADEN} or Approval.ADOPT in found.approvals:
         return None
     living, goal = found.living, found.declared
-    if not widens(goal, living, partition=world.partition, resolve=world.index.resolve):
+    if not has_effect(living, "Allow") or not _is_wider(living, goal, world):
         return None
-    partial = _common(living, goal, world) or _common(goal, living, world)
+    limit = trust_limit(world)
+    partial = narrowed(living, goal, partition=world.partition, resolve=world.index.resolve, limit=limit)
     if partial is None:
-        return closed_trust(world.partition, world.snapshot.account) if has_effect(living, "Allow") else None
-    return None if partial.same_meaning(living, world.partition, world.index.resolve) else partial
+        return closed_trust(world.partition, world.snapshot.account)
+    return partial if _is_wider(living, partial, world) else None
 
 
-def _common(one: PolicyDocument, other: PolicyDocument, world: World) -> PolicyDocument | None:
-    return narrowed(one, other, partition=world.partition, resolve=world.index.resolve)
+def _is_wider(living: PolicyDocument, other: PolicyDocument, world: World) -> bool:
+    return widens(other, living, partition=world.partition, resolve=world.index.resolve)

@@ -21,11 +21,14 @@ from typing import Any
 
 from reconciler.model.access import has_effect, loses, narrowed, widens
 from reconciler.model.arn import root_arn
-from reconciler.model.change import ALWAYS_HELD, Approval, Call, Json, Operation
+from reconciler.model.change import ALWAYS_HELD, Approval, Call, Change, Json, Operation
 from reconciler.model.form import INLINE, Paths, digest_at
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import NEW_VERSION, PolicyDocument, PrincipalInPlace
 from reconciler.model.role import Role
+
+JOINT = frozenset({"managed_policies", "tags"})
+"""The paths that several calls write in turn, each a part."""
 
 
 class Effect(StrEnum):
@@ -246,8 +249,19 @@ def _held_trust(
     """
     ready = now.writable(meanwhile)
     if ready and (alone or effect_of(move.living, ready, partition=move.partition) is Effect.NARROWS):
-        return [_narrow_trust(move, ready, now)], [_final_trust(move)], []
-    return _split_trust(move, meanwhile, now)
+        return [_narrow_trust(move, ready, now)], [_final_trust(move)], _locked_out(move, ready)
+    first, last, _ = _split_trust(move, meanwhile, now)
+    written = [PolicyDocument(step.operation.params["PolicyDocument"]) for step in first]
+    return first, last, [notice for document in written for notice in _locked_out(move, document)]
+
+
+def _locked_out(move: TrustMove, meanwhile: PolicyDocument) -> list[str]:
+    """Return who, of those that a role trusts before and after, cannot assume it until the last write is approved."""
+    if has_effect(move.living, "Allow") and not has_effect(meanwhile, "Allow"):
+        return [f"nobody can assume role/{move.role} until this is approved: what needs no approval lets nobody in"]
+    if loses(move.living, move.goal, meanwhile, partition=move.partition):
+        return [f"not everybody who keeps the right to assume role/{move.role} can do so until this is approved"]
+    return []
 
 
 def _split_trust(move: TrustMove, goal: PolicyDocument, now: Now) -> tuple[list[Step], list[Step], list[str]]:
@@ -361,6 +375,24 @@ def with_forms(operations: Iterable[Operation], start: Paths, *, partition: str)
         done.append(replace(operation, forms=forms))
         paths = after
     return done
+
+
+def as_carried_out(change: Change, *, reviewed: bool, partition: str) -> Change:
+    """Return a change with the forms that its calls lead through in a run that makes those held only if `reviewed`.
+
+    What several calls write in turn, attachments and tags, depends on which of them are made.
+    """
+    if reviewed or not any(operation.held for operation in change.operations):
+        return change
+    paths = {path: content for path, content in (change.before or {}).items() if path in JOINT and content is not None}
+    walked = []
+    for operation in change.operations:
+        if not operation.held:
+            paths = advance(paths, operation)
+            joint = {path: digest_at(paths.get(path), partition) for path in JOINT & operation.forms.keys()}
+            operation = replace(operation, forms={**operation.forms, **joint})  # noqa: PLW2901  the same call
+        walked.append(operation)
+    return replace(change, operations=tuple(walked))
 
 
 def _moved(before: Paths, after: Paths, path: str) -> bool:

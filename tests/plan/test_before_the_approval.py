@@ -68,6 +68,15 @@ def test_nothing_is_written_before_the_approval_where_nothing_is_taken_away() ->
     assert meanwhile_of(trusting(DEAD, BOB), trusting(ALICE, BOB), ledger=ONCE_ALICE) is None
 
 
+def test_a_guard_is_bound_before_the_approval_beside_all_that_stands_there() -> None:
+    guards = [trusting(who, effect="Deny")["Statement"][0] for who in (RUNNER, arn("user", "carol"))]
+    (bob,) = trusting(BOB)["Statement"]
+    live = {**trusting(DEAD, BOB), "Statement": [*trusting(DEAD, BOB)["Statement"], guards[0]]}
+    declared = {**trusting(ALICE, BOB), "Statement": [*trusting(ALICE, BOB)["Statement"], guards[1]]}
+
+    assert meanwhile_of(live, declared, ledger=ONCE_ALICE)["Statement"] == [bob, guards[1], guards[0]]
+
+
 def test_nothing_is_written_before_the_approval_where_nobody_is_let_in() -> None:
     assert meanwhile_of(trusting(DEAD), trusting(ALICE), ledger=ONCE_ALICE) is None
 

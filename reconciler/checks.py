@@ -88,8 +88,21 @@ def _absent(declaration: Declaration, place: PrincipalInPlace, entity: Arn, worl
         f"{arn} does not exist, and IAM refuses a trust policy that names it",
         address=declaration.address,
         place=_place(declaration, place),
-        help=f"Create it first, or take it out of the trust.{_alike(arn, world.index.id_by_arn)}",
+        help=f"{_how_to_have(entity, world)}{_alike(arn, world.index.id_by_arn)}",
     )
+
+
+def _how_to_have(entity: Arn, world: World) -> str:
+    """Return what to do about a principal that is not there."""
+    declared = world.desired.objects.get(f"{entity.kind}/{entity.name}")
+    if declared is not None and declared.value.arn == str(entity):
+        return f"{declared.manifest} declares it, and this plan leaves that out: give its path too, or plan everything."
+    if entity.name.startswith("AWSReservedSSO_"):
+        return (
+            "Only IAM Identity Center makes it: assign the permission set to this account first. `permission_set: NAME`"
+            " trusts it by whatever name it gets."
+        )
+    return "Create it first, or take it out of the trust."
 
 
 def _alike(arn: str, known: Iterable[str]) -> str:
@@ -158,10 +171,19 @@ def _missing_policy(
         f"{arn} cannot {what}: {why}",
         address=declaration.address,
         place=place,
-        help="Declare it as a ManagedPolicy, correct the ARN, or "
+        help=_how_to_have_policy(arn)
         + ("write `permissions_boundary: none`." if code is Code.RC309 else "take it out.")
         + _alike(arn, world.snapshot.policies or ()),
     )
+
+
+def _how_to_have_policy(arn: str) -> str:
+    """Return what to do about a policy that cannot be used, up to the last way out."""
+    parsed = parse_arn(arn)
+    if parsed is None or parsed.account == "aws":
+        return "Some of AWS's own stand below a path, such as service-role/: `aws iam list-policies` has all ARNs. Or "
+    of_aws = f"arn:{parsed.partition}:iam::aws:policy/{parsed.name}"
+    return f"Write {of_aws} if one of AWS's own is meant, declare it as a ManagedPolicy, correct the ARN, or "
 
 
 def _no_policy(arn: str, world: World, coming: Coming) -> str | None:

@@ -116,6 +116,36 @@ def test_a_policy_that_does_not_exist_stops_its_role(house: House, line: str, co
     assert codes(house.plan().blockers) == [(code, "role/one")]
 
 
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        (
+            "managed_policies: [ReadOnlyAccess]",
+            "Write arn:aws:iam::aws:policy/ReadOnlyAccess if",
+        ),
+        ("managed_policies: ['arn:aws:iam::aws:policy/NoSuchPolicy']", "Some of AWS's own stand below a path"),
+    ],
+)
+def test_a_policy_of_awss_own_that_is_not_found_by_its_name_may_be_meant(house: House, line: str, hint: str) -> None:
+    house.write("one.yaml", a_role("one", line))
+    (blocker,) = house.plan().blockers
+    assert hint in str(blocker.help)
+
+
+def test_nobody_is_told_to_create_what_only_identity_center_makes(house: House) -> None:
+    sso = arn("role", "aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef")
+    house.write("one.yaml", a_role("one", trust=f"role: {sso}"))
+    (blocker,) = house.plan().blockers
+    assert "`permission_set: NAME`" in str(blocker.help)
+
+
+def test_what_a_narrower_plan_leaves_out_is_said_to_be_declared(house: House) -> None:
+    house.write("one.yaml", a_role("one", trust="role: two"))
+    house.write("two.yaml", a_role("two"))
+    (blocker,) = house.plan(paths=(house.manifests / "one.yaml",)).blockers
+    assert "manifests/two.yaml declares it, and this plan leaves that out" in str(blocker.help)
+
+
 def test_awss_own_policies_are_looked_up_once(house: House) -> None:
     house.write("one.yaml", a_role("one", "managed_policies: ['arn:aws:iam::aws:policy/ReadOnlyAccess']"))
     plan = house.plan()

@@ -7,6 +7,7 @@ which are renewed before they run out.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 from reconciler.iam.client import Iam, Tally, ask, refuse_writes
 from reconciler.iam.errors import Asked, NotUnderstoodError
-from reconciler.iam.meaning import misconfigured, no_such_profile, reading, understand
+from reconciler.iam.meaning import misconfigured, no_such_profile, reading, understand, unprintable
 from reconciler.iam.retries import tell_of_retries
 from reconciler.iam.shapes import Caller
 from reconciler.iam.trail import HOMES, Trail, refuse_all_but_lookups
@@ -41,6 +42,7 @@ READ_SECONDS = 30
 READ_ATTEMPTS = 10  # at 3 attempts, 7 of 100 whole reads fail under IAM's throttling
 STS_ATTEMPTS = 3
 SESSION_NAME = "iam-reconciler"
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 
 
 class Aws:
@@ -63,7 +65,6 @@ class Aws:
         self._sts: STSClient = self._client("sts", attempts=STS_ATTEMPTS)
         self._sts.meta.events.register("before-parse.sts", partial(heed_status, writes=False))
         tell_of_retries(self._sts, "sts", attempts=STS_ATTEMPTS)
-        _configured(lambda: urlsplit(self._sts.meta.endpoint_url).port)  # fails for a port beyond all ports
 
     @classmethod
     def connect(
@@ -165,6 +166,7 @@ class Aws:
                 )
             )
             self._closing.callback(client.close)
+        _configured(lambda: _check_endpoint(client.meta.endpoint_url))
         if assumed is not None:
             client.meta.events.register(f"before-sign.{service}", assumed.sign_with)
         return client
@@ -246,12 +248,31 @@ def _session(profile: str | None) -> boto3.Session:
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
     try:
-        return boto3.Session(profile_name=profile)
+        session = boto3.Session(profile_name=profile)
     except ProfileNotFound as error:
         known = botocore.session.get_session().available_profiles
         raise no_such_profile(error.kwargs["profile"], known=known) from error
     except Exception as error:
         raise misconfigured(error) from error
+    credentials = _configured(session.get_credentials)
+    if credentials is not None and credentials.method == "env":
+        _check_variables()
+    return session
+
+
+def _check_variables() -> None:
+    """Refuse keys that no header can carry: sent, they would look like a connection that is lost again and again."""
+    for variable in KEYS:
+        if not os.environ.get(variable, "").isprintable():
+            raise unprintable(variable)
+
+
+def _check_endpoint(url: str) -> None:
+    """Refuse what botocore takes for an endpoint and nothing can be sent to."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError(f"{url} is neither http nor https")
+    _ = parts.port  # fails for a port beyond all ports
 
 
 def _configured(make: Callable[[], T]) -> T:

@@ -151,6 +151,16 @@ def _settings_refused(error: Exception, asked: Asked) -> AwsError:
     )
 
 
+def unprintable(variable: str) -> AwsError:
+    """Return the error for a variable with a line break or the like in it, without what is secret."""
+    diagnostic = Diagnostic(
+        Code.RM122,
+        f"The settings for AWS cannot be used: {variable} has a line break, or another character that cannot be seen.",
+        help="Set it anew without: what is copied, or read from a file, easily brings one along.",
+    )
+    return AwsError(diagnostic, Kind.CREDENTIALS)
+
+
 def _no_credentials(error: Exception, asked: Asked) -> AwsError:
     return asked.error(
         Code.RA401,

@@ -122,9 +122,27 @@ def test_a_malformed_environment_is_named(variable: str, value: str, monkeypatch
     assert value in error.diagnostic.message or "IPv6" in error.diagnostic.message
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://127.0.0.1:99999", "file:///etc/passwd"])
-def test_an_endpoint_that_nobody_can_serve_is_no_traceback(url: str) -> None:
-    assert failure(endpoint_url=url).diagnostic.code in {Code.RA404, Code.RM122}
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "http://127.0.0.1:99999", "file:///etc/passwd", "http+unix://x"])
+def test_an_endpoint_that_nobody_can_serve_is_refused_before_any_call(url: str) -> None:
+    with pytest.raises(AwsError) as raised:
+        Aws.connect(endpoint_url=url)
+    assert raised.value.diagnostic.code is Code.RM122
+    assert "99999" in url or url in raised.value.diagnostic.message
+
+
+def test_an_endpoint_of_one_service_alone_is_looked_at_as_well(
+    monkeypatch: pytest.MonkeyPatch, hostile: Hostile
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", hostile.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_IAM", "ftp://127.0.0.1:1")
+    with pytest.raises(AwsError) as raised:
+        Aws.connect().account(ACCOUNT, read_only=True)
+    assert raised.value.diagnostic.code is Code.RM122
+    assert "ftp://127.0.0.1:1" in raised.value.diagnostic.message
+
+
+def test_an_endpoint_may_be_written_in_capitals(hostile: Hostile) -> None:
+    assert Aws.connect(endpoint_url=hostile.url.upper()).caller().account == ACCOUNT
 
 
 @pytest.mark.parametrize(("variable", "value"), [("AWS_MAX_ATTEMPTS", "0"), ("AWS_RETRY_MODE", "bogus")])
@@ -149,11 +167,27 @@ def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure().diagnostic.code is Code.RA404
 
 
-def test_keys_that_no_header_can_carry_are_not_shown(monkeypatch: pytest.MonkeyPatch, hostile: Hostile) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA\nSECRETIVE")
+@pytest.mark.parametrize("character", ["\n", "\r", "\t", "\x1b", "\u200b", "\u00a0"])
+@pytest.mark.parametrize("variable", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
+def test_keys_that_no_header_can_carry_are_named_and_not_shown(
+    variable: str, character: str, monkeypatch: pytest.MonkeyPatch, hostile: Hostile
+) -> None:
+    monkeypatch.setenv(variable, f"AKIA{character}SECRETIVE")
     error = failure(endpoint_url=hostile.url)
-    assert "SECRETIVE" not in error.diagnostic.message
-    assert "Signature" not in error.diagnostic.message
+    assert (error.kind, error.diagnostic.code) == (Kind.CREDENTIALS, Code.RM122)
+    assert f"{variable} has a line break, or another character" in error.diagnostic.message
+    assert "SECRETIVE" not in f"{error.diagnostic.message} {error.diagnostic.help}"
+    assert not hostile.requests
+
+
+def test_keys_of_the_environment_are_nothing_to_a_profile_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hostile: Hostile
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[mine]\naws_access_key_id = AKIAEXAMPLE\naws_secret_access_key = secret\n", encoding="utf-8")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA\nOTHER")
+    assert Aws.connect(profile="mine", endpoint_url=hostile.url).caller().account == ACCOUNT
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,47 @@ class PowerlessDisk(KillingDisk):
             target.unlink()
             if held is not None:
                 target.write_bytes(held)
+
+
+class Platter:
+    """What lies under the disks of one run after another: the renames that a power cut may still undo, by name."""
+
+    def __init__(self) -> None:
+        self.held_before: dict[Path, list[bytes | None]] = {}
+
+    def lose_power(self, kept: dict[str, int]) -> None:
+        """Keep so many of the renames to each name, by its suffix, and undo the rest: names last each for itself."""
+        for target, held in self.held_before.items():
+            undone = held[kept[target.suffix] :]
+            if undone:
+                target.unlink()
+                if undone[0] is not None:
+                    target.write_bytes(undone[0])
+        self.held_before.clear()
+
+
+class DyingDisk(CountingDisk):
+    """The disk of a run that ends, or fails once, before one of its steps; flushing it takes no time."""
+
+    def __init__(self, platter: Platter, *, at: int, error: BaseException) -> None:
+        super().__init__()
+        self.platter = platter
+        self.at = at
+        self.error = error
+
+    def before(self) -> None:
+        super().before()
+        if self.steps == self.at or (self.steps > self.at and isinstance(self.error, Killed)):
+            raise self.error
+
+    def flush(self, _handle: int) -> None:
+        self.before()
+
+    def rename(self, source: Path, target: Path) -> None:
+        held = target.read_bytes() if target.exists() else None
+        super().rename(source, target)
+        self.platter.held_before.setdefault(target, []).append(held)
+
+    def flush_folder(self, _folder: Path) -> None:
+        self.before()
+        self.platter.held_before.clear()

@@ -109,7 +109,7 @@ def _placed(nodes: Mapping[Node, Step], named: Waits, phases: Phases) -> dict[No
             step.operation,
             stage=stages[node],
             group=groups.get(node, 0),
-            phase=int(step.phase) if node in groups else 0,
+            phase=int(step.phase),
         )
         for node, step in nodes.items()
     }

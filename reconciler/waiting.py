@@ -4,6 +4,9 @@ A call waits for the one before it on the same object; for the earlier calls on 
 they make what it names or let go of what it takes away; and, in its group, for all calls of an earlier phase on other
 objects. The last are many: where a thousand roles lose something and a thousand gain, a million pairs. So the plan
 says group and phase of each call, and what is asked here is asked of those.
+
+A call that fails is waited for by all of them. A held one may stay so for months, and nothing that only takes away may
+wait that long.
 """
 
 from __future__ import annotations
@@ -12,9 +15,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from reconciler.model.change import Change, Operation
+from reconciler.model.change import Action, Call, Change, Operation
+from reconciler.operations import Phase
 
 Turn: TypeAlias = tuple[int, str]
+
+_GIVINGS = {Phase.GIVE, Phase.ATTACH}
+_NAMING = {Call.ATTACH_ROLE_POLICY, Call.PUT_ROLE_PERMISSIONS_BOUNDARY}
 
 
 class Marked:
@@ -35,11 +42,34 @@ class Marked:
 
     def before(self, change: Change, operation: Operation) -> str | None:
         """Return the address of another object of which a marked call comes before this one, None if there is none."""
-        for address in change.needs:
+        for address in () if _takes_in_place(change, operation) else change.needs:
             if self._stages.get(address, operation.stage) < operation.stage:
                 return address
         turns = self._first.get(operation.group, ())
         return next((other for phase, other in turns if other != change.address and phase < operation.phase), None)
+
+
+def _takes_in_place(change: Change, operation: Operation) -> bool:
+    """Tell whether a call takes from an object that stays, and names nothing that others make."""
+    if operation.phase == Phase.NARROW:
+        return change.action is not Action.REPLACE and operation.call not in _NAMING
+    return operation.phase == Phase.TAKE
+
+
+class Held(Marked):
+    """Calls marked one by one as held, and whether another has to wait for one of them: fewer do than for failures.
+
+    A giving that is held is as good as none: where those stand no Deny moves, and whatever follows is no wider without
+    it. And what only takes waits for nobody: without all that is held it is no wider than the start.
+    """
+
+    def mark(self, address: str, operation: Operation) -> None:
+        """Take note of a held call; who needs what a giving gives waits for it, and no turn does."""
+        super().mark(address, replace(operation, group=0) if operation.phase in _GIVINGS else operation)
+
+    def before(self, change: Change, operation: Operation) -> str | None:
+        """Return the address of another object for whose held call this one has to wait, None if there is none."""
+        return None if operation.phase == Phase.TAKE else super().before(change, operation)
 
 
 def _first_two(turns: Iterable[Turn]) -> list[Turn]:
@@ -53,7 +83,7 @@ def _first_two(turns: Iterable[Turn]) -> list[Turn]:
 def held_in_wake(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Return the changes with held what waits for a held call; every call waits for earlier stages only."""
     known = tuple(changes)
-    marked = Marked()
+    marked = Held()
     held: dict[str, set[int]] = {}
     calls = [(change, at) for change in known for at in range(len(change.operations))]
     for change, at in sorted(calls, key=lambda call: call[0].operations[call[1]].stage):

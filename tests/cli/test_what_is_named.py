@@ -43,7 +43,7 @@ def test_a_state_that_cannot_be_written_is_named_from_the_working_folder(run: Ru
     done = run("apply", "--auto-approve")
 
     assert done.code == 1
-    assert STATE in told(done)
+    assert "state/111122223333.lock cannot be locked" in told(done)
     assert str(folder) not in told(done)
 
 

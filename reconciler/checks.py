@@ -17,7 +17,7 @@ from reconciler.model.diagnostic import Code, Diagnostic, Place, Severity
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PrincipalInPlace
 from reconciler.model.principal import parse_principal
-from reconciler.model.role import Role
+from reconciler.model.role import SERVICE_LINKED_PATH, Role
 from reconciler.world import World
 
 SELF_HELP = (
@@ -193,6 +193,8 @@ def _no_policy(arn: str, world: World, coming: Coming) -> str | None:
     if arn in coming.gone:
         return "this plan deletes it"
     parsed = parse_arn(arn)
+    if parsed is not None and parsed.path.startswith(SERVICE_LINKED_PATH):
+        return "only service-linked roles have it"
     if parsed is None or parsed.account == "aws":
         return None if world.snapshot.known_policies.get(arn, True) else "AWS has no such policy"
     if parsed.account != world.snapshot.account:

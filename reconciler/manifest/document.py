@@ -207,8 +207,13 @@ def _not_an_action(action: str) -> Wrong | None:
     )
 
 
+_COLONS = 5
+"""How many stand between the six parts of an ARN, at the least."""
+
+
 def _not_a_resource(resource: str) -> Wrong | None:
-    if resource.startswith(("arn:", "*", "?", "${")):
+    is_whole = not resource.startswith("arn:") or "*" in resource or resource.count(":") >= _COLONS
+    if is_whole and resource.startswith(("arn:", "*", "?", "${")):
         return None
     return f'"{resource}" is not a resource: that is an ARN, or *.', "Write it like arn:aws:s3:::example_bucket."
 

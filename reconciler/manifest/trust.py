@@ -49,7 +49,7 @@ from reconciler.manifest.schema import HEADS, TrustEntry
 from reconciler.model.arn import is_account_id, parse_arn, root_arn
 from reconciler.model.diagnostic import Code
 from reconciler.model.policy import NEW_VERSION
-from reconciler.model.principal import WEB_IDENTITIES
+from reconciler.model.principal import SERVICE, WEB_IDENTITIES
 
 Statement: TypeAlias = dict[str, Any]
 Condition: TypeAlias = dict[str, dict[str, Any]]
@@ -158,7 +158,7 @@ def _head_problems(entry: TrustEntry, head: str) -> Iterator[Problem]:  # noqa: 
         case "organization" if not ORGANIZATION.fullmatch(entry.organization or ""):
             message = f'"{entry.organization}" is not the ID of an organization, such as o-a1b2c3d4e5.'
             yield Problem(("organization",), Code.RM111, message)
-        case "service" if not (entry.service or "").endswith(SERVICE_DOMAINS):
+        case "service" if not _is_service(entry.service or ""):
             yield _service_problem(entry.service or "")
         case "oidc":
             yield from _oidc_problems(entry)
@@ -173,6 +173,10 @@ def _head_problems(entry: TrustEntry, head: str) -> Iterator[Problem]:  # noqa: 
 def _statement_problems(statement: Statement) -> Iterator[Problem]:
     for problem in (*statement_problems(statement, Use.TRUST), *principal_problems(statement)):
         yield problem.below("statement")
+
+
+def _is_service(name: str) -> bool:
+    return SERVICE.fullmatch(name) is not None and name.endswith(SERVICE_DOMAINS)
 
 
 def _service_problem(service: str) -> Problem:

@@ -33,6 +33,8 @@ from reconciler.model.arn import Arn, is_account_id, parse_arn
 
 # IAM's own have 17 capitals and digits after the prefix; its API reference promises no more than word characters.
 UNIQUE_ID = re.compile(r"(?P<id>(?:AIDA|AROA)\w{1,124})(?::(?P<session>.+))?", re.DOTALL | re.ASCII)
+_SESSION = re.compile("assumed-role/[^/]+/[^/]+")
+SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", re.ASCII)
 WEB_IDENTITIES = frozenset(
     {"cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"}
 )
@@ -155,7 +157,7 @@ def parse_principal(key: str, value: str) -> Principal:
         case "AWS":
             return _parse_aws(value)
         case "Service":
-            return Service(value) if "." in value and " " not in value else Malformed(value, "not a service's domain")
+            return Service(value) if SERVICE.fullmatch(value) else Malformed(value, "not a service's domain")
         case "Federated":
             return _parse_federated(value)
         case "" if value == "*":
@@ -192,9 +194,9 @@ def _parse_aws_arn(arn: Arn, value: str) -> Principal:
             return User(arn)
         case "iam", "role":
             return Role(arn)
-        case "sts", "assumed-role" if arn.resource.count("/") == 2:  # noqa: PLR2004  type, role, session
+        case "sts", "assumed-role" if _SESSION.fullmatch(arn.resource):
             return Session(arn)
-        case "sts", "federated-user":
+        case "sts", "federated-user" if arn.name:
             return FederatedUser(arn)
         case "iam", "group":
             return Malformed(value, "a group is not a principal")

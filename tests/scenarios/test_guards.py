@@ -132,6 +132,39 @@ def test_a_policy_of_awss_own_that_is_not_found_by_its_name_may_be_meant(house: 
     assert hint in str(blocker.help)
 
 
+def test_a_policy_for_service_linked_roles_is_attached_to_no_other(house: House) -> None:
+    linked = "arn:aws:iam::aws:policy/aws-service-role/AmazonElasticFileSystemServiceRolePolicy"
+    house.write("one.yaml", a_role("one", f"managed_policies: ['{linked}']"))
+    (blocker,) = house.plan().blockers
+    assert "only service-linked roles have it" in blocker.message
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": "arn:aws:sts::111122223333:assumed-role/ci/"},
+        {"AWS": "arn:aws:sts::111122223333:assumed-role//ci"},
+        {"AWS": "arn:aws:sts::111122223333:federated-user/"},
+        {"Service": "https://ec2.amazonaws.com"},
+        {"Service": "EC2.amazonaws.com"},
+        {"Service": "a_b.amazonaws.com"},
+        {"Service": ".amazonaws.com"},
+    ],
+)
+def test_a_principal_that_iam_refuses_is_refused_before(house: House, principal: dict[str, str]) -> None:
+    statement = {**trusting()["Statement"][0], "Principal": principal}
+    house.write("one.yaml", a_role("one", trust=f"statement: {statement}"))
+    with pytest.raises(ReconcilerError) as refused:
+        house.plan()
+    assert refused.value.diagnostics[0].code is Code.RP209
+
+
+def test_an_arn_that_breaks_off_is_no_resource(house: House) -> None:
+    house.write("one.yaml", a_role("one", f"inline_policies: {{x: {allow('s3:*', 'arn:aws:s3')}}}"))
+    with pytest.raises(ReconcilerError, match="is not a resource"):
+        house.plan()
+
+
 def test_nobody_is_told_to_create_what_only_identity_center_makes(house: House) -> None:
     sso = arn("role", "aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0123456789abcdef")
     house.write("one.yaml", a_role("one", trust=f"role: {sso}"))

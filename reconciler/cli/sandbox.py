@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.bounded import MEBIBYTE, read_bounded
 from reconciler.cli.completing import files
 from reconciler.cli.files import write_file
 from reconciler.cli.group import Command, Option
@@ -26,6 +27,8 @@ from reconciler.model.diagnostic import Code, Diagnostic, Place, ReconcilerError
 if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
     from reconciler.sandbox.server import Server
+
+LARGEST_FILE = 256 * MEBIBYTE
 
 
 @click.command(
@@ -137,9 +140,10 @@ def load_accounts(box: Sandbox, file: Path) -> list[str]:
     from reconciler.sandbox.files import AccountFileError  # noqa: PLC0415  as above
 
     try:
-        return box.load_json(json.loads(file.read_bytes()))
+        return box.load_json(json.loads(read_bounded(file, most=LARGEST_FILE, pipes=True)))
     except (OSError, ValueError, RecursionError, AccountFileError) as error:
-        message = f"{file} holds no account: {error}"
+        why = (error.strerror or error) if isinstance(error, OSError) else error
+        message = f"{file} holds no account: {why}"
         raise ReconcilerError(Diagnostic(Code.RM102, message, place=Place(str(file)))) from error
 
 

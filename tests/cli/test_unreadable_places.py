@@ -76,6 +76,15 @@ def test_a_device_that_never_ends_is_no_configuration(run: Run) -> None:
     assert "RM121" in done.err
 
 
+@needs_dev_zero
+def test_a_device_that_never_ends_is_no_account_for_the_sandbox(run: Run) -> None:
+    done = run("sandbox", "--load", "/dev/zero")
+
+    assert done.code == 1
+    assert "RM102" in done.err
+    assert "it is a device" in done.err
+
+
 def test_a_plan_file_is_not_read_without_end(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "LARGEST_FILE", 2 * 1024 * 1024)
     (folder / "plan.json").write_text(" " * (2 * 1024 * 1024 + 1))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.engine import drift
+from reconciler.model.change import Approval
 from reconciler.model.principal import Remembered
 from reconciler.render.json import drift_to_json
 from reconciler.state import LocalStore
@@ -234,3 +235,19 @@ def test_a_guard_that_was_set_against_both_keeps_the_one_it_was_for(fleet: Fleet
     fleet.accounts[OWN].put_trust("vault", document)
     blockers = {one.address: one.code for one in the_plan(fleet.plan_run(), OWN).blockers}
     assert blockers["role/vault"] == "RP208"
+
+
+def test_whom_a_role_trusts_elsewhere_is_not_forgotten_in_a_night_in_which_that_account_is_out_of_reach(
+    fleet: Fleet,
+) -> None:
+    old = fleet.accounts[OTHER].user_id("alice")
+    fleet.box.faults.deny("GetAccountAuthorizationDetails", account=OTHER)
+    fleet.apply_run(review=False)
+    fleet.box.faults.clear()
+    assert LocalStore(fleet.folder / "state").read(OWN).objects["role/deployer"].principals == {ALICE: old}
+
+    fleet.accounts[OTHER].recreate_user("alice")
+    closed = {"Effect": "Deny", "Principal": {"AWS": f"arn:aws:iam::{OWN}:root"}, "Action": "sts:AssumeRole"}
+    fleet.accounts[OWN].put_trust("deployer", {"Version": "2012-10-17", "Statement": [closed]})
+
+    assert Approval.RE_TRUST in the_change(fleet.plan_run(), OWN, "role/deployer").approvals

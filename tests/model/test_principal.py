@@ -138,6 +138,7 @@ def test_a_provider_stands_under_federated_alone(kind: type[OidcProvider | SamlP
         ("AWS", f"arn:aws:organizations::{OWN}:ou/o-1/ou-1", "not the ARN of a principal"),
         ("Service", "ec2", "not a service's domain"),
         ("Service", "ec2 .amazonaws.com", "not a service's domain"),
+        ("Service", "ec2.amazonaws.com/x", "not a service's domain"),
         ("Federated", "example.com", "not the ARN of an identity provider"),
         ("Federated", f"arn:aws:iam::{OWN}:user/alice", "not the ARN of an identity provider"),
         ("Federated", "arn:aws:iam:::saml-provider/corp", "not the ARN of an identity provider"),

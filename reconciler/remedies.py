@@ -44,7 +44,7 @@ def remedy_of_orphan(dead: DeadId, role: Role, world: World, ahead: Ahead) -> st
     if not world.manages(role.address):
         return "Send the trust policy again with the ARN that is meant, or without the ID; or declare the role."
     arn = parse_arn(dead.arn or "")
-    if arn is not None and _is_declared(arn, role, world):
+    if arn is not None and _is_declared(arn, dead.place.effect, role, world):
         if str(arn) not in world.index.id_by_arn:
             return _remedy_of_absence(arn, role, world, ahead, guards=dead.place.effect == "Deny")
         if dead.place.effect == "Deny" and Approval.ADOPT not in ahead.waiting.get(role.address, ()):
@@ -66,14 +66,14 @@ def _remedy_of_absence(arn: Arn, role: Role, world: World, ahead: Ahead, *, guar
     )
 
 
-def _is_declared(arn: Arn, role: Role, world: World) -> bool:
-    """Tell whether a role is declared to trust a user or role, under this ARN."""
+def _is_declared(arn: Arn, effect: str, role: Role, world: World) -> bool:
+    """Tell whether a role is declared to let a user or role in, or to guard against him, under this ARN."""
     declaration = world.desired.objects.get(role.address)
     return (
         declaration is not None
         and isinstance(declaration.value, Role)
         and any(
-            world.index.entity_of(parse_principal(place.key, place.value)) == arn
+            place.effect == effect and world.index.entity_of(parse_principal(place.key, place.value)) == arn
             for place in declaration.value.trust.principals()
         )
     )

@@ -101,3 +101,18 @@ def test_what_a_bare_apply_left_for_a_decision_is_told_every_morning(two: House)
     assert "--approve re_trust:role/deployer" in str(found.help)
     two.settle()
     assert not two.drift().counted
+
+
+def test_a_guard_that_only_a_responder_wrote_is_not_said_to_be_bound_again(house: House) -> None:
+    house.account.create_user("alice")
+    house.write("deployer.yaml", f"kind: Role\nname: deployer\ntrust: [{{user: '{ALICE}'}}]\n")
+    house.settle()
+    allow, deny = trusting(ALICE)["Statement"], trusting(ALICE, effect="Deny")["Statement"]
+    house.account.put_trust("deployer", {"Version": "2012-10-17", "Statement": [*allow, *deny]})
+    house.drift()
+    house.account.recreate_user("alice")
+
+    remedies = {str(found.effect): str(found.help) for found in house.drift().counted}
+
+    assert "without question" not in remedies["Deny"]
+    assert "--approve re_trust:role/deployer" in remedies["Deny"]

@@ -9,13 +9,14 @@ nobody: a principal was deleted, and IAM did the rest.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.effects import WIDENING, path_effect
 from reconciler.model.access import widens
 from reconciler.model.arn import parse_arn
 from reconciler.model.change import Approval, Difference, Reason
+from reconciler.model.declared import Declaration
 from reconciler.model.form import digest_at, paths_of, same_at, shown
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument
@@ -23,7 +24,7 @@ from reconciler.model.role import Role
 from reconciler.state import Intent
 from reconciler.taken import gives_what_was_taken
 from reconciler.trust import Successors, TrustChange, as_once_trusted, read_trust, weigh
-from reconciler.world import MAKING, Case, World
+from reconciler.world import MAKING, Case, Ignore, World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +61,14 @@ class Moved:
         )
 
 
-def compare(case: Case, world: World, made: Successors) -> Iterator[Moved]:
-    """Yield each path at which the live form is not as declared; `made` is what gets a new ID in the same plan."""
+def compare(case: Case, world: World, made: Successors, *, whole: bool = False) -> Iterator[Moved]:
+    """Yield each path at which the live form is not as declared; `made` is what gets a new ID in the same plan.
+
+    `whole`: the live object is to go away with all that it holds, also what is left alone otherwise.
+    """
     assert case.declaration is not None and case.live is not None  # noqa: S101, PT018  there are two to compare
     value = case.declaration.value
-    live = world.view(case.live, case.declaration)
+    live = _view_of_all(case.live, case.declaration, world) if whole else world.view(case.live, case.declaration)
     wanted, there = paths_of(value), paths_of(live)
     for path in sorted({*wanted, *there}, key=_reading_order):
         if path == "trust":
@@ -75,6 +79,33 @@ def compare(case: Case, world: World, made: Successors) -> Iterator[Moved]:
             continue  # nobody can change it
         elif not same_at(wanted.get(path), there.get(path), value.partition):
             yield _moved(path, there.get(path), wanted.get(path), case, world, None)
+
+
+def _view_of_all(live: Role | ManagedPolicy, declaration: Declaration, world: World) -> Role | ManagedPolicy:
+    """Return a live object with what is ignored of it and what an additive declaration leaves alone."""
+    exact = replace(declaration, additive_managed_policies=False, additive_inline_policies=False)
+    return replace(world, ignore=Ignore()).view(live, exact)
+
+
+def with_its_boundary(case: Case) -> Case:
+    """Return the case of what is replaced with the live boundary as declared, where the declaration leaves that alone.
+
+    What is made in its place must not be without.
+    """
+    declaration, live = case.declaration, case.live
+    if declaration is None or not declaration.keeps_boundary or not isinstance(live, Role):
+        return case
+    assert isinstance(declaration.value, Role)  # noqa: S101  an address names one kind
+    value = replace(declaration.value, permissions_boundary=live.permissions_boundary)
+    return replace(case, declaration=replace(declaration, value=value))
+
+
+def has_lost_its_boundary(case: Case) -> bool:
+    """Tell whether a run has removed a role to make it again with a boundary that nobody declares."""
+    declaration, intent = case.declaration, case.intent
+    if declaration is None or intent is None or intent.action != "replace" or case.live is not None:
+        return False
+    return declaration.keeps_boundary and any(intent.forms.get("permissions_boundary", ()))
 
 
 def _reading_order(path: str) -> tuple[int, str]:
@@ -235,7 +266,7 @@ def is_approved_creation(case: Case, digests: Mapping[str, str]) -> bool:
     What it made and recorded, and is gone again, was deleted outside since.
     """
     intent, owned = case.intent, case.owned
-    if intent is None or intent.action not in MAKING:
+    if intent is None or intent.action not in MAKING or has_lost_its_boundary(case):
         return False
     if owned is not None and owned.since >= intent.begun:
         return False

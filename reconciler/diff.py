@@ -31,7 +31,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
-from reconciler.compare import Moved, compare, is_approved_creation, never_seen, trusted_anew
+from reconciler.compare import (
+    Moved,
+    compare,
+    has_lost_its_boundary,
+    is_approved_creation,
+    never_seen,
+    trusted_anew,
+    with_its_boundary,
+)
 from reconciler.effects import permission_steps, trust_limit
 from reconciler.model.access import has_effect, narrowed, widens
 from reconciler.model.change import Action, Approval, Difference, Reason, Record
@@ -48,6 +56,7 @@ from reconciler.trust import Successors, TrustChange, principal_ids, read_trust,
 from reconciler.world import Case, World, cases, owner_of
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
+_WITHOUT_BOUNDARY = "an earlier run left it removed, and its permissions boundary is not declared: it is made without"
 
 
 class Decision(StrEnum):
@@ -361,6 +370,8 @@ def _create(case: Case, world: World, made: Successors) -> Draft:
     unfinished = is_approved_creation(case, digests_of(value))
     if unfinished:
         reason, message = Reason.UNFINISHED, "an earlier run left it unfinished"
+    elif has_lost_its_boundary(case):
+        reason, message = Reason.UNFINISHED, _WITHOUT_BOUNDARY
     elif case.owned is not None:
         reason, message = Reason.DELETED_OUTSIDE, "was deleted outside, and is created again"
     else:
@@ -420,18 +431,19 @@ def _approvals_of_creation(case: Case, anew: frozenset[str], *, unfinished: bool
         yield Approval.RE_TRUST
     if unfinished:
         return
-    if case.owned is not None:
+    if case.owned is not None or has_lost_its_boundary(case):
         yield Approval.UNDO_NARROWING
     elif case.declaration is not None and isinstance(case.declaration.value, Role):
         yield Approval.BROADEN
 
 
 def _replace(case: Case, world: World, made: Successors) -> Draft:
+    record, case = record_of(case, world, made), with_its_boundary(case)
     assert case.declaration is not None and case.live is not None  # noqa: S101, PT018  decide says so
     value, live = case.declaration.value, case.live
     what = "path" if live.path != value.path else "name"
     before, after = (live.path, value.path) if what == "path" else (live.name, value.name)
-    moved = list(compare(case, world, made))
+    moved = list(compare(case, world, made, whole=True))
     return Draft(
         address=case.address,
         action=Action.REPLACE,
@@ -448,7 +460,7 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
         steps=tuple(permission_steps(None, value, world)),
         approvals=frozenset({Approval.DELETE}.union(*(found.approvals for found in moved))),
         base_paths=paths_of(live),
-        record=record_of(case, world, made),
+        record=record,
     )
 
 

@@ -228,7 +228,8 @@ class Memory:
             self.remember(change.address, change.record)
         elif not any(result.is_unwell for result in results):
             self._mark_held(change)
-            self._finish(change.address)
+            if results & _TOUCHED:
+                self._finish(change.address)
         elif not results & _TOUCHED:
             self._put_back(change.address)
 

@@ -593,6 +593,7 @@ def _trust_move(case: Case, world: World, moved: Iterable[Moved], made: Successo
         _move(value, value.trust, world, made, living=found.trust.before.living),
         approvals=tuple(kind for kind in Approval if kind in found.approvals),
         meanwhile=None if found.who is None and not found.trust.before.dead else _meanwhile(found, world),
+        meanwhile_alone=_meanwhile(found, world, alone=True),
     )
 
 
@@ -609,19 +610,20 @@ def _move(role: Role, goal: PolicyDocument, world: World, made: Successors, *, l
     )
 
 
-def _meanwhile(found: Moved, world: World) -> PolicyDocument | None:
+def _meanwhile(found: Moved, world: World, *, alone: bool = False) -> PolicyDocument | None:
     """Return what can be written without the approvals: no more access, and every guard; None if that is nothing new.
 
     Nothing is written to what is not taken over yet, or not understood, nor to what lets nobody in. It is closed only
-    where it lets somebody in who has to go, and nobody is left.
+    where it lets somebody in who has to go, and nobody is left. `alone`: no other change bears on it, so that whoever
+    stays in it gains nothing by that.
     """
     if not found.approvals - {Approval.BROADEN} or Approval.ADOPT in found.approvals:
         return None
     living, goal = found.living, found.declared
     if not has_effect(living, "Allow") or not _is_wider(living, goal, world):
         return None
-    limit = trust_limit(world)
-    partial = narrowed(living, goal, partition=world.partition, resolve=world.index.resolve, limit=limit)
+    limit, resolve = trust_limit(world), world.index.resolve
+    partial = narrowed(living, goal, partition=world.partition, resolve=resolve, limit=limit, by_account=alone)
     if partial is None:
         return closed_trust(world.partition, world.snapshot.account)
     return partial if _is_wider(living, partial, world) else None

@@ -86,8 +86,9 @@ class TrustMove:
 
     `changed`: the goal is to be written at all; a trust that stays may still have to be closed for the while. `late`:
     the goal names somebody whom the same plan makes. `approvals` are what the last write needs; while it is held,
-    `meanwhile` (if any) is written, which takes away and guards what needs no approval. `principals` are the expected
-    IDs of those that the goal names.
+    `meanwhile` (if any) is written, which takes away and guards what needs no approval; in its place, where nothing
+    else moves, `meanwhile_alone` (if any), in which stays whom the goal trusts by way of his account. `principals` are
+    the expected IDs of those that the goal names.
     """
 
     role: str
@@ -98,6 +99,7 @@ class TrustMove:
     changed: bool = True
     approvals: tuple[Approval, ...] = ()
     meanwhile: PolicyDocument | None = None
+    meanwhile_alone: PolicyDocument | None = None
     principals: Mapping[str, str | None] = field(default_factory=dict)
     late: bool = False
 
@@ -224,7 +226,7 @@ def _trust_around(
     effects = {step.effect for step in permissions}
     gives, takes = bool(effects & {Effect.WIDENS, Effect.BOTH}), bool(effects & {Effect.NARROWS, Effect.BOTH})
     if move.meanwhile is not None:
-        return _held_trust(move, move.meanwhile, alone=alone and not permissions, now=now)
+        return _held_trust(move, alone=alone and not permissions, now=now)
     if ALWAYS_HELD.intersection(move.approvals):
         return [], [_final_trust(move)], []  # with nothing that could be taken away meanwhile
     match move.effect:
@@ -240,13 +242,14 @@ def _trust_around(
             return _split_trust(move, move.goal, now)
 
 
-def _held_trust(
-    move: TrustMove, meanwhile: PolicyDocument, *, alone: bool, now: Now
-) -> tuple[list[Step], list[Step], list[str]]:
+def _held_trust(move: TrustMove, *, alone: bool, now: Now) -> tuple[list[Step], list[Step], list[str]]:
     """Return the write that need not wait, and the one that does.
 
     Where anything else moves, the first takes away only: whom it adds might meet what others are still to lose.
     """
+    meanwhile = move.meanwhile_alone if alone else move.meanwhile
+    if meanwhile is None:
+        return [], [_final_trust(move)], []
     ready = now.writable(meanwhile)
     if ready and (alone or effect_of(move.living, ready, partition=move.partition) is Effect.NARROWS):
         return [_narrow_trust(move, ready, now)], [_final_trust(move)], _locked_out(move, ready)

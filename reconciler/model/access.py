@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from reconciler.model.arn import parse_arn, root_arn
 from reconciler.model.pattern import arn_covers, disjoint, has_variable, pattern_covers, sealed
 from reconciler.model.policy import (
     NEW_VERSION,
@@ -99,6 +100,7 @@ def narrowed(
     partition: str,
     resolve: Resolve = unresolved,
     limit: int = 0,
+    by_account: bool = False,
 ) -> PolicyDocument | None:
     """Return a document that widens neither `before` nor `after`: what both allow, less what either denies.
 
@@ -106,11 +108,14 @@ def narrowed(
     than `limit` and than both documents (and so perhaps than IAM takes), and where they cannot be compared. Principals
     are spelled as in `after`; what only `before` denies, or allows more narrowly, comes from there, so the caller takes
     the dead ones out first.
+
+    `by_account`: whom `before` names stays, too, where `after` trusts his account for him. That still widens nothing
+    that `before` allows, but he may then do without policies of his own what `after` leaves to those.
     """
     if not _comparable(before) or not _comparable(after) or not _read_variables_alike(before, after):
         return None
     as_after = list(_allowed_by_both(after, before, partition, resolve))
-    as_before = list(_allowed_by_both(before, after, partition, resolve))
+    as_before = list(_allowed_by_both(before, after, partition, resolve, by_account=by_account))
     more = list(_not_in(as_before, as_after, partition, resolve, read_variables=_knows_variables(after)))
     denies = _all_denies(before, after, partition, resolve)
     for allows in ([*as_after, *more], as_after):
@@ -122,18 +127,34 @@ def narrowed(
 
 
 def _allowed_by_both(
-    document: PolicyDocument, other: PolicyDocument, partition: str, resolve: Resolve
+    document: PolicyDocument, other: PolicyDocument, partition: str, resolve: Resolve, *, by_account: bool = False
 ) -> Iterator[Mapping[str, Any]]:
     """Yield what a document allows, as far as one statement of the other allows it too."""
     bounds, _ = _reaches(other, partition, resolve)
     read_variables = _knows_variables(document)
 
     def is_allowed(statement: Mapping[str, Any]) -> bool:
-        return not _exceeds([_reach(canonical_statement(statement, partition, resolve), read_variables)], bounds)
+        thing = _reach(canonical_statement(statement, partition, resolve), read_variables)
+        return not _exceeds([thing], bounds) or (by_account and not _exceeds([_through_account(thing)], bounds))
 
     for statement in document.raw_statements:
         if statement.get("Effect") == "Allow":
             yield from _within(statement, is_allowed)
+
+
+def _through_account(thing: Reach) -> Reach:
+    """Return what is allowed to users and roles by name as it would be allowed to them through their accounts.
+
+    Trusting an account leaves it to that account whom it lets in (IAM User Guide,
+    reference_policies_elements_principal); `aws:PrincipalArn` says for whom.
+    """
+    arns = {value: parse_arn(value) for kind, value in thing.principals or () if kind == "AWS"}
+    entities = {value: arn for value, arn in arns.items() if arn and arn.kind in {"user", "role"}}
+    if not entities or len(entities) < len(thing.principals or ()):
+        return thing
+    accounts = frozenset(("AWS", root_arn(arn.partition, arn.account)) for arn in entities.values())
+    named = Condition("", "ArnEquals", if_exists=False, key="aws:principalarn", values=frozenset(entities))
+    return replace(thing, principals=accounts, conditions=thing.conditions | {named})
 
 
 def _not_in(

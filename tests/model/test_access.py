@@ -388,6 +388,33 @@ def test_what_one_of_both_allows_more_narrowly_is_allowed_that_narrowly_in_betwe
     assert common_to(after, before, limit=2048).same_meaning(expected)
 
 
+@pytest.mark.parametrize(
+    ("after", "stays"),
+    [
+        pytest.param(trusting(OWN), True, id="by his account"),
+        pytest.param(trusting(OTHER), False, id="not by another account"),
+        pytest.param(trusting(OWN, Condition={"ArnEquals": {"aws:PrincipalArn": ALICE_ARN}}), True, id="by name there"),
+        pytest.param(
+            trusting(OWN, Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/a*"}}),
+            True,
+            id="by a pattern",
+        ),
+        pytest.param(
+            trusting(OWN, Condition={"ArnEquals": {"aws:PrincipalArn": BOB_ARN}}), False, id="not by his name"
+        ),
+        pytest.param(trusting(OWN, Condition=MFA), False, id="not without a second factor"),
+    ],
+)
+def test_whom_one_names_may_stay_where_the_other_trusts_his_account(after: Json, *, stays: bool) -> None:
+    before, goal = document(trusting(ALICE_ARN), trusting(SESSION_ARN, RUNNER_ARN)), document(after)
+    found = narrowed(before, goal, partition="aws", limit=2048, by_account=True)
+
+    assert narrowed(before, goal, partition="aws", limit=2048) is None
+    assert (found is not None and any(str(ALICE_ARN) in str(one) for one in found.raw_statements)) is stays
+    assert "assumed-role" not in str(found and found.raw_statements), "of a session no account says who it is"
+    assert found is None or not widens(before, found)
+
+
 def test_what_is_in_the_common_part_already_is_not_said_again() -> None:
     before = document(trusting(ALICE_ARN, BOB_ARN, Condition=MFA))
     after = document(trusting(ALICE_ARN, Condition=MFA, Sid="A"), trusting(ALICE_ARN, BOB_ARN, OTHER))

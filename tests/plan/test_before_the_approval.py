@@ -26,7 +26,7 @@ from tests.plan.drafts import (
     trust_move,
 )
 from tests.plan.worlds import DEAD, a_role, a_world, owning
-from tests.scenarios.house import arn, trusting
+from tests.scenarios.house import ACCOUNT, arn, trusting
 
 
 def test_a_trust_on_its_way_begins_without_the_dead_and_waits_in_order() -> None:
@@ -75,6 +75,20 @@ def test_a_guard_is_bound_before_the_approval_beside_all_that_stands_there() -> 
     declared = {**trusting(ALICE, BOB), "Statement": [*trusting(ALICE, BOB)["Statement"], guards[1]]}
 
     assert meanwhile_of(live, declared, ledger=ONCE_ALICE)["Statement"] == [bob, guards[1], guards[0]]
+
+
+@pytest.mark.parametrize(("living", "alone"), [((BOB,), None), ((BOB, RUNNER), trusting(BOB))])
+def test_whom_the_goal_trusts_by_way_of_his_account_stays_only_where_nothing_else_moves(
+    living: tuple[str, ...], alone: Mapping[str, Any] | None
+) -> None:
+    by_account = {**trusting(ACCOUNT)["Statement"][0], "Condition": {"ArnEquals": {"aws:PrincipalArn": BOB}}}
+    declared = {**trusting(ALICE), "Statement": [*trusting(ALICE)["Statement"], by_account]}
+    move = a_changed_trust(trusting(DEAD, *living), declared, ledger=ONCE_ALICE).move
+    assert move is not None
+    assert move.meanwhile is not None
+
+    assert move.meanwhile.source == CLOSED.source
+    assert (move.meanwhile_alone and move.meanwhile_alone.source) == alone
 
 
 def test_nothing_is_written_before_the_approval_where_nobody_is_let_in() -> None:

@@ -10,6 +10,7 @@ from tests.scenarios.house import House, allow, arn, change, held, trusting
 
 MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
 ALICE, BOB, EVE, MALLORY = (arn("user", name) for name in ("alice", "bob", "eve", "mallory"))
+INLINE = "inline_policies: {x: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 's3:*', Resource: '*'}]}}"
 GUARD = f"statement: {{Effect: Deny, Principal: {{AWS: '{MALLORY}'}}, Action: 'sts:AssumeRole'}}"
 
 
@@ -128,6 +129,47 @@ def test_a_role_is_closed_only_where_nobody_is_left_and_the_plan_says_so(peopled
     peopled.settle()
 
 
+def test_whom_the_manifest_trusts_by_way_of_his_account_instead_stays(peopled: House) -> None:
+    declare(peopled, "user: [alice, bob]")
+    peopled.settle()
+    peopled.account.recreate_user("alice")
+    declare(peopled, "user: alice", "{user: bob, survives_recreation: true}")
+    assert change(peopled.plan(), "role/deployer").notices == ()
+    peopled.box.reset_calls()
+    assert held(peopled.apply()) == ["role/deployer"]
+    assert not peopled.box.mutating_calls
+    put(peopled, saying("Allow", BOB), saying("Allow", EVE))
+    rests_after_one_bare_apply(peopled)
+    assert allowed(peopled) == {("bob", "")}
+    peopled.settle()
+
+
+def test_whom_a_responder_names_of_a_trusted_account_stays_while_a_guard_is_bound(peopled: House) -> None:
+    declare(peopled, "account: '111122223333'", GUARD)
+    peopled.settle()
+    peopled.account.recreate_user("mallory")
+    put(peopled, saying("Allow", ALICE))
+    assert change(peopled.plan(), "role/deployer").notices == ()
+    rests_after_one_bare_apply(peopled)
+    assert (allowed(peopled), denied(peopled)) == ({("alice", "")}, {"mallory"})
+    peopled.settle()
+
+
+def test_whom_the_manifest_trusts_by_way_of_his_account_does_not_gain_by_that_with_what_else_is_given(
+    peopled: House,
+) -> None:
+    """Named, he needs no policy of his own; so he must not have both that and what the role is still to get."""
+    declare(peopled, "user: [alice, bob]")
+    peopled.settle()
+    peopled.account.recreate_user("alice")
+    declare(peopled, "user: alice", "{user: bob, survives_recreation: true}", more=INLINE)
+    (notice,) = change(peopled.plan(), "role/deployer").notices
+    assert "nobody can assume role/deployer until this is approved" in notice
+    rests_after_one_bare_apply(peopled)
+    assert allowed(peopled) == set()
+    peopled.settle()
+
+
 def test_a_role_that_was_closed_is_not_written_again_for_a_guard(peopled: House) -> None:
     guarded(peopled)
     peopled.account.recreate_user("mallory")
@@ -169,7 +211,6 @@ def test_a_trust_grows_beyond_what_every_account_takes_only_where_the_account_is
 
 # --- inline policies ----------------------------------------------------------------------------------------
 
-INLINE = "inline_policies: {x: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 's3:*', Resource: '*'}]}}"
 GETS = {**allow("s3:GetObject")["Statement"][0], "Condition": MFA}
 BUYS = allow("ec2:*")["Statement"][0]
 

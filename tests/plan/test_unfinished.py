@@ -302,3 +302,39 @@ def test_an_intent_that_nothing_is_left_of_is_given_up(house: House) -> None:
     house.apply()
     assert dict(house.memory.intents) == {}
     house.assert_at_rest()
+
+
+def test_a_role_that_was_removed_with_its_boundary_is_made_without_only_after_a_review(house: House) -> None:
+    house.settle()
+    house.account.create_policy("Bound", allow("s3:*"))
+    house.account.put_boundary("deployer", arn("policy", "Bound"))
+    house.write("deployer.yaml", ROLE.replace("name: deployer", "name: deployer\n    path: /apps/"))
+    found = change(house.plan(), "role/deployer")
+    assert found.record is not None
+    assert "permissions_boundary" not in found.record.digests
+    assert [one.path for one in found.differences] == ["path"]
+    assert [one.params.get("PermissionsBoundary") for one in found.operations if one.call == "CreateRole"] == [
+        arn("policy", "Bound")
+    ]
+    leave_an_intent(house)
+    house.account.delete_role("deployer")
+    found = change(house.plan(), "role/deployer")
+    assert (found.reason.value, found.approvals, found.held) == ("unfinished", (Approval.UNDO_NARROWING,), True)
+    assert found.message == (
+        "an earlier run left it removed, and its permissions boundary is not declared: it is made without"
+    )
+    house.change_memory(objects={})
+    found = change(house.plan(), "role/deployer")
+    assert (found.reason.value, found.approvals, found.held) == ("unfinished", (Approval.UNDO_NARROWING,), True)
+
+
+def test_a_denial_that_is_ignored_goes_with_a_replaced_role_only_after_a_review(house: House) -> None:
+    house.configure(ignore={"inline_policies": ["stop"]})
+    house.settle()
+    denial = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
+    house.account.put_role_policy("deployer", "stop", denial)
+    house.assert_at_rest()
+    house.write("deployer.yaml", ROLE.replace("name: deployer", "name: deployer\n    path: /apps/"))
+    found = change(house.plan(), "role/deployer")
+    assert [one.path for one in found.differences] == ["path", "inline_policies/stop"]
+    assert set(found.approvals) == {Approval.UNDO_NARROWING, Approval.DELETE}

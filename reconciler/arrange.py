@@ -80,9 +80,12 @@ class _Placing:
 
     @cached_property
     def coming(self) -> frozenset[str]:
-        """Return the ARNs of roles that are made in this plan and not there yet."""
+        """Return the ARNs of roles that are not there yet: made in this plan, or in another account's before it.
+
+        Those of other accounts may be held there: what need not wait for them goes its own way.
+        """
         made = (draft.declared.arn for draft in self.drafts.values() if draft.creates and draft.declared)
-        return frozenset(made) - self.world.index.id_by_arn.keys()
+        return (frozenset(made) - self.world.index.id_by_arn.keys()) | self.world.made_elsewhere.keys()
 
     def is_coming(self, place: PrincipalInPlace) -> bool:
         """Tell whether a principal is a role that is yet to be made, or one of its sessions."""
@@ -92,6 +95,14 @@ class _Placing:
         """Return who can be named in a role's trust before the plan has made anybody."""
         ids = {arn: self.world.index.id_by_arn.get(arn) for arn in move.principals}
         return Now(ids=ids | principal_ids(move.living, self.world.index), coming=self.is_coming)
+
+    def goes_ahead_of_others(self, move: TrustMove) -> bool:
+        """Tell whether a trust names a role that another account makes, and has a part that can go before.
+
+        It has none where that role is denied: the rest would have to be closed, and for as long as that one is held.
+        """
+        named = not self.world.made_elsewhere.keys().isdisjoint(move.principals)
+        return named and self.now(move).writable(move.goal) is not None
 
     @cached_property
     def policies(self) -> list[Draft]:
@@ -207,10 +218,12 @@ def _waiting_as_a_whole(step: Step, draft: Draft) -> Step:
 
 def _role_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]]:
     assert draft.move is not None  # noqa: S101  a role that stays has a trust, and be it the one that it has
+    elsewhere = placing.goes_ahead_of_others(draft.move)
+    move = replace(draft.move, late=draft.move.late or elsewhere)
     manner, why = _manner(draft, placing)
     steps = [_placed(step, draft, manner, placing) for step in draft.steps]
-    alone = placing.bearing.alone(draft.address)
-    ordered, notices = arrange_role(draft.move, steps, manner, alone=alone, now=placing.now(draft.move))
+    alone = placing.bearing.alone(draft.address) and not elsewhere
+    ordered, notices = arrange_role(move, steps, manner, alone=alone, now=placing.now(move))
     return ordered, [*why, *notices]
 
 

@@ -46,7 +46,7 @@ def list_(terminal: Terminal, /, *, form: str, common: Common) -> int:
     else:
         terminal.show(paint((each for state in states for each in memory_lines(state)), terminal.out))
         if not states:
-            terminal.say("Nothing is remembered yet: there is no state.\n")
+            terminal.say(f"Nothing is remembered yet: there is no state in {_store(common).shown}.\n")
     return 0
 
 

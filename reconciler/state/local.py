@@ -62,7 +62,7 @@ class LocalStore:
         disk: Disk | None = None,
     ) -> None:
         self.folder = folder
-        self._shown = shown or folder
+        self.shown = shown or folder
         self._new_id = new_id
         self._disk = disk or Disk()
         self._writing: defaultdict[str, Writing] = defaultdict(Writing)
@@ -76,7 +76,7 @@ class LocalStore:
         try:
             names = self._disk.names(self.folder)
         except OSError as error:
-            raise ReconcilerError(_unreadable(self._shown, error)) from None
+            raise ReconcilerError(_unreadable(self.shown, error)) from None
         found = {name.removesuffix(suffix) for name in names for suffix in (STATE, BACKUP) if name.endswith(suffix)}
         return sorted(filter(is_account_id, found))
 
@@ -153,7 +153,7 @@ class LocalStore:
         return self.folder / f"{account}{suffix}"
 
     def _name(self, account: str, suffix: str) -> Path:
-        return self._shown / self._path(account, suffix).name
+        return self.shown / self._path(account, suffix).name
 
     def _stored(self, account: str) -> tuple[State, bytes] | None:
         path = self._path(account, STATE)
@@ -304,7 +304,7 @@ class LocalStore:
             return None
         path = Path(os.fsdecode(name))
         path = path.parent if is_leftover(path) else path
-        return self._shown / path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
+        return self.shown / path.relative_to(self.folder) if path.is_relative_to(self.folder) else path
 
 
 def _unreadable(path: Path, error: OSError) -> Diagnostic:

@@ -59,7 +59,7 @@ def test_what_is_not_owned_is_an_error_with_the_nearest_name(command: str, run: 
 
 @pytest.mark.usefixtures("folder")
 def test_without_a_state_there_is_nothing_to_list(run: Run) -> None:
-    assert run("state", "list") == Finished(0, "", "Nothing is remembered yet: there is no state.\n")
+    assert run("state", "list") == Finished(0, "", "Nothing is remembered yet: there is no state in state.\n")
     assert run("state", "list", "--format", "json").json == []
 
 

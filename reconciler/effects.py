@@ -254,7 +254,7 @@ def _in_steps(
     limit: int,
 ) -> Iterator[PolicyDocument | None]:
     """Yield the documents to write: what needs an approval last, so that what only takes away need not wait for it."""
-    waits = kinds & {Approval.UNDO_NARROWING}
+    waits = Approval.UNDO_NARROWING in kinds or Approval.BROADEN in kinds & world.held
     if waits and before and after and effect_of(before, after, partition=world.partition) is Effect.BOTH:
         partial = narrowed(before, after, partition=world.partition, limit=limit)
         guarded = has_effect(before, "Deny") or has_effect(after, "Deny")

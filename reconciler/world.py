@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import assert_never
 
 from reconciler.model.arn import parse_arn
+from reconciler.model.change import ALWAYS_HELD, Approval
 from reconciler.model.declared import Declaration, Desired, Removal
 from reconciler.model.form import digests_of, paths_of
 from reconciler.model.managed_policy import ManagedPolicy
@@ -52,6 +53,7 @@ class World:
 
     `made_elsewhere` are the ARNs of the roles that other accounts' plans make before this one's is carried out, each
     with the ARN of what it takes the place of; `own_elsewhere` the IDs that this program created in other accounts.
+    `held` are the kinds of approval that a person has to give before anything that needs them is written.
     """
 
     desired: Desired
@@ -61,6 +63,7 @@ class World:
     ignore: Ignore = Ignore()
     made_elsewhere: Mapping[str, str | None] = field(default_factory=dict)
     own_elsewhere: frozenset[str] = frozenset()
+    held: frozenset[Approval] = ALWAYS_HELD
 
     @property
     def partition(self) -> str:

@@ -27,7 +27,6 @@ from reconciler.engine.runs import AccountPlan
 from reconciler.engine.settings import changed_settings, within
 from reconciler.engine.work import Reading, Work
 from reconciler.iam import AwsError
-from reconciler.model.change import ALWAYS_HELD
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError, Severity
 from reconciler.model.principal import PrincipalIndex
 from reconciler.plan import Limits, Plan, Policy, make_plan, needed_for
@@ -104,7 +103,7 @@ def saved_plans(work: Work, readings: Mapping[str, Reading]) -> list[AccountPlan
 def _policy(work: Work) -> Policy:
     config = work.settings.config
     return Policy(
-        held=(ALWAYS_HELD | {*config.approvals.hold}) - {*config.approvals.pass_},
+        held=work.held,
         released=frozenset(work.choices.approve),
         allow_self=frozenset(work.choices.allow_self),
         allow_mass_delete=work.choices.allow_mass_delete or work.choices.destroy,

@@ -16,6 +16,7 @@ from reconciler.engine.settings import Choices, Progress, Settings, real, store_
 from reconciler.iam import Aws, Iam
 from reconciler.manifest import Manifests, account_diagnostics, declare, load_manifests, validate_offline
 from reconciler.model.arn import iam_arn
+from reconciler.model.change import ALWAYS_HELD, Approval
 from reconciler.model.declared import Desired
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.policy import digest_of
@@ -296,7 +297,14 @@ class Work:
             index=self.index(readings),
             ignore=self._ignore,
             own_elsewhere=self.own_ids(readings) if len(readings) > 1 else frozenset(),
+            held=self.held,
         )
+
+    @property
+    def held(self) -> frozenset[Approval]:
+        """Return the kinds of approval that wait for a person, as long as none is given on the command line."""
+        approvals = self.settings.config.approvals
+        return (ALWAYS_HELD | {*approvals.hold}) - {*approvals.pass_}
 
     @property
     def _ignore(self) -> Ignore:

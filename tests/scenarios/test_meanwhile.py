@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from tests.scenarios.house import House, allow, arn, change, held, trusting
+from tests.scenarios.house import House, allow, arn, change, done, held, trusting
 
 MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
 ALICE, BOB, EVE, MALLORY = (arn("user", name) for name in ("alice", "bob", "eve", "mallory"))
@@ -226,3 +227,40 @@ def test_an_inline_policy_limited_by_a_responder_loses_what_somebody_added_and_n
     rests_after_one_bare_apply(peopled)
     assert [word in inline(peopled) for word in ("s3:GetObject", "MultiFactor", "ec2:")] == [True, True, False]
     peopled.settle()
+
+
+@pytest.mark.parametrize("hold", [["broaden"], []], ids=["held", "passed"])
+def test_an_inline_policy_loses_at_once_what_its_manifest_drops_where_what_it_adds_waits(
+    peopled: House, hold: list[str]
+) -> None:
+    peopled.configure(approvals={"hold": hold})
+    declare(peopled, "user: alice", more=INLINE.replace("'s3:*'", "['s3:GetObject', 's3:ListBucket']"))
+    peopled.settle()
+    declare(peopled, "user: alice", more=INLINE.replace("'s3:*'", "['s3:GetObject', 's3:PutObject']"))
+    if hold:
+        rests_after_one_bare_apply(peopled)
+    else:
+        assert done(peopled.apply()) == ["PutRolePolicy role/deployer"], "nothing waits, so that one write will do"
+    assert [word in inline(peopled) for word in ("s3:GetObject", "s3:ListBucket", "s3:PutObject")] == [
+        True,
+        False,
+        not hold,
+    ]
+    peopled.settle()
+
+
+def test_a_managed_policy_loses_at_once_what_its_manifest_drops_where_what_it_adds_waits(house: House) -> None:
+    policy = "kind: ManagedPolicy\nname: Lists\npolicy: {0}\n"
+    house.configure(approvals={"hold": ["broaden"]})
+    house.write("lists.yaml", policy.format(saying_of("s3:GetObject", "s3:ListBucket")))
+    house.settle()
+    house.write("lists.yaml", policy.format(saying_of("s3:GetObject", "s3:PutObject")))
+    for _ in range(2):
+        assert held(house.apply()) == ["managed_policy/Lists"]
+        written = str(house.account.state.tables.policies.get("Lists").document)
+        assert [word in written for word in ("s3:GetObject", "s3:ListBucket", "s3:PutObject")] == [True, False, False]
+    house.settle()
+
+
+def saying_of(*actions: str) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]})

@@ -444,6 +444,10 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
     what = "path" if live.path != value.path else "name"
     before, after = (live.path, value.path) if what == "path" else (live.name, value.name)
     moved = list(compare(case, world, made, whole=True))
+    trust = None
+    if isinstance(value, Role) and all(found.trust is None for found in moved):
+        trust = never_seen(value, case, world, made)
+    anew = trusted_anew(trust, case, world, unfinished=False)
     return Draft(
         address=case.address,
         action=Action.REPLACE,
@@ -455,13 +459,23 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
         differences=(
             Difference(path=what, reason=Reason.PATH_CHANGED, before=before, after=after),
             *(found.difference(world) for found in moved),
+            *([_trusts_another(trust, anew, world)] if trust and anew else []),
         ),
         move=_from_nothing(value, world, made),
         steps=tuple(permission_steps(None, value, world)),
-        approvals=frozenset({Approval.DELETE}.union(*(found.approvals for found in moved))),
+        approvals=frozenset(
+            {Approval.DELETE}.union(*(found.approvals for found in moved), {Approval.RE_TRUST} if anew else ())
+        ),
         base_paths=paths_of(live),
         record=record,
     )
+
+
+def _trusts_another(trust: TrustChange, anew: frozenset[str], world: World) -> Difference:
+    """Return what a reviewer is shown of a trust that reads as before, and means another by a name."""
+    note = _who_is_trusted(trust, anew, world)
+    document = shown(trust.after)
+    return Difference(path="trust", reason=Reason.PRINCIPAL_RECREATED, before=document, after=document, note=note)
 
 
 def _delete(case: Case, world: World) -> Draft:

@@ -116,3 +116,19 @@ def test_a_guard_that_only_a_responder_wrote_is_not_said_to_be_bound_again(house
 
     assert "without question" not in remedies["Deny"]
     assert "--approve re_trust:role/deployer" in remedies["Deny"]
+
+
+def test_a_namesake_who_was_put_there_by_hand_is_not_trusted_by_way_of_a_replacement(two: House) -> None:
+    old = two.account.user_id("alice")
+    document = two.account.trust("deployer")
+    new = two.account.recreate_user("alice")
+    two.account.put_trust("deployer", document)
+    two.write("deployer.yaml", two.read("deployer.yaml").replace("name: deployer", "name: deployer\npath: /ci/"))
+
+    plan = two.plan()
+
+    assert told(plan)["role/deployer"][2:] == ({Approval.RE_TRUST, Approval.DELETE}, True)
+    notes = [str(each.note) for each in change(plan, "role/deployer").differences if each.path == "trust"]
+    assert [f"{ALICE} was {old} when this role was last applied, and is {new} now" in note for note in notes] == [True]
+    assert held(two.apply()) == ["role/deployer"]
+    two.settle()

@@ -22,6 +22,7 @@ from reconciler.model.change import Action, Approval, Call, Change, Operation, R
 from reconciler.model.diagnostic import Code, Diagnostic, ReconcilerError
 from reconciler.model.form import digest_at
 from reconciler.model.principal import PrincipalIndex, read_id
+from reconciler.operations import JOINT, as_carried_out
 from reconciler.plan import forms_after
 from reconciler.state import Intent, Owned, State, begin, finish, forget, own, record_deleted
 
@@ -29,7 +30,6 @@ Value = TypeVar("Value")
 
 FLUSH_SECONDS = 5.0
 GIVING_BACK = frozenset({Approval.RE_TRUST, Approval.UNDO_NARROWING})
-_JOINT = frozenset({"managed_policies", "tags"})
 _TOUCHED = frozenset({Result.DONE, Result.ALREADY, Result.UNKNOWN})
 
 
@@ -110,7 +110,8 @@ class Memory:
         )
 
     def _allowed(self, change: Change) -> tuple[Operation, ...]:
-        return tuple(operation for operation in change.operations if not self._waits(operation))
+        walked = as_carried_out(change, reviewed=self._means.reviewed, partition=self.partition)
+        return tuple(operation for operation in walked.operations if not self._waits(operation))
 
     def _waits(self, operation: Operation) -> bool:
         return operation.held and not self._means.reviewed
@@ -206,7 +207,7 @@ class Memory:
         waiting = {path for each in change.operations if self._waits(each) for path in each.forms}
         live = attempt.live or {}
         for path, digest in operation.forms.items():
-            if path not in _JOINT:
+            if path not in JOINT:
                 yield path, digest
             elif path not in waiting and path in live:
                 yield path, digest_at(_less_what_stays(change, path, live[path]), self.partition)
@@ -216,8 +217,9 @@ class Memory:
         intent = self._intents.get(change.address)
         if intent is None:
             return
-        rest = replace(change, operations=change.operations[change.operations.index(operation) :])
-        ahead = forms_after(replace(rest, operations=self._allowed(rest)))
+        at = change.operations.index(operation)
+        done = sum(not self._waits(earlier) for earlier in change.operations[:at])
+        ahead = forms_after(replace(change, operations=self._allowed(change)[done:]))
         forms = {path: ahead[path] if path in operation.forms else passed for path, passed in intent.forms.items()}
         self._finish(change.address)
         self._begin(replace(intent, forms=forms))

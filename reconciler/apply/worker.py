@@ -28,7 +28,7 @@ from reconciler.look import Seen, id_now, look, look_again
 from reconciler.model.arn import parse_arn
 from reconciler.model.change import Action, Call, Change, Operation
 from reconciler.model.form import Paths, digest_at
-from reconciler.operations import advance
+from reconciler.operations import advance, as_carried_out
 from reconciler.plan import forms_after
 
 LONGEST_WAIT_SECONDS = 120.0
@@ -63,11 +63,13 @@ class Worker:
         lets_go: bool,
         awaited: bool,
     ) -> None:
+        change = as_carried_out(change, reviewed=means.reviewed, partition=memory.partition)
         self._change = change
         self._operation = change.operations[position]
         part, at = _part_with(change, position)
         self._later = part[at:]
-        self._forms = forms_after(replace(change, operations=part))
+        made = tuple(operation for operation in part if means.reviewed or not operation.held)
+        self._forms = forms_after(replace(change, operations=made))
         self._memory = memory
         self._means = means
         self._live = live

@@ -136,3 +136,31 @@ def test_what_the_manifest_asks_for_besides_what_is_done_already_undoes_nothing(
     assert (set(found.approvals), found.held) == ({Approval.BROADEN}, False)
     assert applied.apply().is_complete
     applied.assert_at_rest()
+
+
+def test_what_is_taken_beside_what_waits_is_soon_seen_to_be_gone(applied: House) -> None:
+    applied.write("ci.yaml", "kind: Role\nname: ci\ntrust:\n  - service: ec2.amazonaws.com\n")
+    edit(applied, "- user: bob", "- user: bob\n  - role: ci")
+    applied.settle()
+    applied.account.attach_role_policy("deployer", READS)
+    applied.account.detach_role_policy("deployer", LISTS)
+    applied.account.delete_role("ci")
+    began = applied.now
+    result = applied.apply()
+    assert (done(result), held(result)) == (["DetachRolePolicy role/deployer"], ["role/ci", "role/deployer"])
+    assert result.is_complete
+    assert applied.now == began
+    assert told(applied.plan())["role/deployer"][2:] == (UNDO, True)
+    applied.settle()
+
+
+def test_a_lost_reply_to_what_is_taken_beside_what_waits_is_made_out(applied: House) -> None:
+    applied.account.attach_role_policy("deployer", READS)
+    applied.account.detach_role_policy("deployer", LISTS)
+    applied.box.faults.lose_reply("DetachRolePolicy", count=1)
+    result = applied.apply()
+    assert (done(result), held(result)) == (["DetachRolePolicy role/deployer"], ["role/deployer"])
+    assert result.is_complete
+    assert not applied.memory.intents
+    assert told(applied.plan())["role/deployer"][2:] == (UNDO, True)
+    applied.settle()

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, product
 
 from reconciler.bearing import Bearing, changes_in_place
 from reconciler.diff import Draft
-from reconciler.effects import WIDENING, permission_steps
-from reconciler.model.access import has_effect
-from reconciler.model.change import Action, Approval, Call, Operation
+from reconciler.effects import WIDENING, documents_of, permission_steps
+from reconciler.model.access import has_effect, narrowed
+from reconciler.model.change import Action, Approval, Call, Operation, Reason
 from reconciler.model.managed_policy import ManagedPolicy
 from reconciler.model.policy import PolicyDocument, PrincipalInPlace
 from reconciler.model.principal import parse_principal
@@ -209,8 +209,7 @@ def _waiting_as_a_whole(step: Step, draft: Draft) -> Step:
     """Return the step with the approvals that concern the whole object: its making, taking over and unmaking."""
     if draft.action not in _WHOLE:
         return step
-    kinds = {*step.operation.approvals, *draft.approvals}
-    return replace(step, operation=replace(step.operation, approvals=tuple(kind for kind in Approval if kind in kinds)))
+    return _waiting_for(step, draft.approvals)
 
 
 # --- roles that stay ----------------------------------------------------------------------------------------
@@ -222,9 +221,60 @@ def _role_update(draft: Draft, placing: _Placing) -> tuple[list[Step], list[str]
     move = replace(draft.move, late=draft.move.late or elsewhere)
     manner, why = _manner(draft, placing)
     steps = [_placed(step, draft, manner, placing) for step in draft.steps]
+    kept: frozenset[Approval] = frozenset()
+    if manner is Manner.GIVE_FIRST and _as_last_applied(draft):
+        steps, kept = _kept_for_others(steps, draft, placing)
     alone = placing.bearing.alone(draft.address) and not elsewhere
     ordered, notices = arrange_role(move, steps, manner, alone=alone, now=placing.now(move))
-    return ordered, [*why, *notices]
+    return [_after_what_is_kept(step, kept) for step in ordered], [*why, *notices]
+
+
+def _as_last_applied(draft: Draft) -> bool:
+    """Tell whether a role has attached what it was given when last applied, and the manifest wants it otherwise."""
+    return any(one.path == "managed_policies" and one.reason is Reason.MANIFEST_CHANGED for one in draft.differences)
+
+
+def _kept_for_others(steps: Iterable[Step], draft: Draft, placing: _Placing) -> tuple[list[Step], frozenset[Approval]]:
+    """Return the steps with every detaching waiting for what the attaching waits for that gives some of the same.
+
+    With them comes what any of them waits for. Where the detaching has to come early, lest others gain by it, it waits
+    for nothing.
+    """
+    known = list(steps)
+    attaching = [step for step in known if step.operation.call is Call.ATTACH_ROLE_POLICY and step.operation.approvals]
+    kept: set[Approval] = set()
+    for at, step in enumerate(known):
+        late = step.phase is Phase.TAKE or _is_replaced(step, placing)
+        if (
+            step.operation.call is Call.DETACH_ROLE_POLICY
+            and late
+            and not placing.bearing.leads_on(draft.address, step)
+        ):
+            others = (other for other in attaching if _share(step.operation, other.operation, placing.world))
+            kinds = {kind for other in others for kind in other.operation.approvals}
+            known[at] = _waiting_for(step, kinds)
+            kept |= kinds
+    return known, frozenset(kept)
+
+
+def _share(one: Operation, other: Operation, world: World) -> bool:
+    """Tell whether two policies whose texts are at hand allow something in common."""
+    pairs = product(*(documents_of(operation.params["PolicyArn"], world) for operation in (one, other)))
+    common = (narrowed(*pair, partition=world.partition, limit=sum(found.size for found in pair)) for pair in pairs)
+    return any(has_effect(document, "Allow") for document in common)
+
+
+def _after_what_is_kept(step: Step, kept: frozenset[Approval]) -> Step:
+    """Return a trust that lets more in with what it waits for: until that is approved, what is to go is still there."""
+    lets_in = step.operation.call is Call.UPDATE_ASSUME_ROLE_POLICY and step.effect in WIDENING
+    return _waiting_for(step, kept) if lets_in else step
+
+
+def _waiting_for(step: Step, kinds: Iterable[Approval]) -> Step:
+    wanted = {*kinds, *step.operation.approvals}
+    return replace(
+        step, operation=replace(step.operation, approvals=tuple(kind for kind in Approval if kind in wanted))
+    )
 
 
 def _manner(draft: Draft, placing: _Placing) -> tuple[Manner, list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler.apply import Result
 from reconciler.model.change import Approval
 from tests.scenarios.house import House, allow, arn, change, done, held, trusting
 
@@ -180,4 +181,62 @@ def test_a_gain_waits_for_the_denial_that_comes_with_it(applied: House) -> None:
     edit(applied, 'Action: "s3:PutObject"', 'Action: ["s3:PutObject", "iam:PassRole"]')
     applied.account.put_role_policy("deployer", "more", allow("ec2:*"))
     assert done(applied.apply()) == ["DeleteRolePolicy role/deployer"]
+    applied.settle()
+
+
+# What is replaced stays until its replacement comes
+
+
+REPLACED: dict[str, dict[str, str]] = {
+    "by one of another name": {"name: Lists": "name: Listing", "[Lists]": "[Listing]"},
+    "by itself at another path": {"name: Lists": "name: Lists\npath: /team/"},
+}
+
+
+@pytest.mark.parametrize("edits", REPLACED.values(), ids=REPLACED)
+def test_a_policy_stays_until_the_one_in_its_place_is_approved(applied: House, edits: dict[str, str]) -> None:
+    HELD["a policy gets less"](applied)
+    for before, after in edits.items():
+        edit(applied, before, after)
+    night = applied.apply()
+    assert "DetachRolePolicy role/deployer" not in done(night)
+    assert all(one.outcome.is_well or one.outcome is Result.HELD for one in night.outcomes)
+    assert LISTS in everything_of(applied, "deployer")
+    applied.settle()
+    assert LISTS not in everything_of(applied, "deployer")
+
+
+@pytest.mark.parametrize("edits", REPLACED.values(), ids=REPLACED)
+def test_what_was_attached_by_hand_goes_though_something_else_is_replaced(
+    applied: House, edits: dict[str, str]
+) -> None:
+    HELD["a policy gets less"](applied)
+    applied.account.attach_role_policy("deployer", ADMIN)
+    for before, after in edits.items():
+        edit(applied, before, after)
+    applied.apply()
+    assert ADMIN not in everything_of(applied, "deployer")
+    applied.settle()
+
+
+def test_a_policy_that_has_nothing_in_common_with_a_held_one_is_detached(applied: House) -> None:
+    """The manifest drops one policy and adds another, which waits."""
+    queues = "kind: ManagedPolicy\nname: Queues\npolicy: " + json.dumps(allow("sqs:*"))
+    applied.write("queues.yaml", queues)
+    applied.configure(approvals={"hold": ["broaden"]})
+    edit(applied, "[Lists]", "[Queues]")
+    night = applied.apply()
+    assert "DetachRolePolicy role/deployer" in done(night)
+    assert held(night) == ["role/deployer"]
+    applied.settle()
+
+
+def test_nobody_new_is_let_in_while_a_policy_that_is_to_go_stays(applied: House) -> None:
+    HELD["a policy gets less"](applied)
+    for before, after in {**REPLACED["by one of another name"], "user: alice": "user: [alice, eve]"}.items():
+        edit(applied, before, after)
+    applied.apply()
+    has = everything_of(applied, "deployer")
+    assert LISTS in has
+    assert arn("user", "eve") not in has
     applied.settle()

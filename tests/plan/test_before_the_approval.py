@@ -91,6 +91,16 @@ def test_whom_the_goal_trusts_by_way_of_his_account_stays_only_where_nothing_els
     assert (move.meanwhile_alone and move.meanwhile_alone.source) == alone
 
 
+def test_a_trust_is_not_closed_before_the_approval_where_nobody_has_to_go_and_no_common_part_can_be_told() -> None:
+    """Of two versions, where one has a variable, nobody can say what they have in common."""
+    named = {"StringEquals": {"sts:RoleSessionName": "${aws:username}"}}
+    live = {**trusting(DEAD, BOB), "Version": "2008-10-17"}
+    alice = {**trusting(ALICE)["Statement"][0], "Condition": named}
+    declared = {**trusting(BOB), "Statement": [*trusting(BOB)["Statement"], alice]}
+
+    assert meanwhile_of(live, declared, ledger=ONCE_ALICE) is None
+
+
 def test_nothing_is_written_before_the_approval_where_nobody_is_let_in() -> None:
     assert meanwhile_of(trusting(DEAD), trusting(ALICE), ledger=ONCE_ALICE) is None
 

@@ -19,6 +19,7 @@ from reconciler.model.role import Role
 from reconciler.state import Intent, Owned
 from tests.plan.drafts import (
     ALICE,
+    ALICE_ID,
     AS_APPLIED,
     BEGUN,
     BOB,
@@ -294,6 +295,56 @@ def test_an_id_that_nobody_can_know_is_no_news() -> None:
     role = a_role(trusting(ALICE, arn("user", "zoe", "444455556666")))
 
     assert settled(declaring(role), owning(role, **AS_APPLIED)).records == {}
+
+
+def test_whom_a_role_trusted_in_an_account_out_of_sight_stays_remembered() -> None:
+    zoe = arn("user", "zoe", "444455556666")
+    role = a_role(trusting(ALICE, zoe))
+    owned = owning(role, principals={ALICE: ALICE_ID, zoe: OTHER_ID})
+
+    assert settled(declaring(role), owned).records == {}
+    found = settled(declaring(role), {**owned, "role/deployer": replace(owned["role/deployer"], held=("trust",))})
+    assert dict(found.records["role/deployer"].principals) == {ALICE: ALICE_ID, zoe: OTHER_ID}
+    live = replace(role, role_id=ID, description="Deployed")
+    record = the_draft(a_world(role, live=[live], owned=owned, users=USERS)).record
+    assert record is not None
+    assert dict(record.principals) == {ALICE: ALICE_ID, zoe: OTHER_ID}
+
+
+def test_whoever_was_put_there_by_hand_is_not_yet_remembered_as_trusted() -> None:
+    assert settled(declaring(FULL), owning(FULL, principals={ALICE: OTHER_ID})).records == {}
+
+
+def test_who_was_made_anew_here_is_remembered_at_once() -> None:
+    role = a_role(trusting(RUNNER))
+    runner = a_role(trusting(ALICE), name="runner", live=True)
+    runner = replace(runner, role_id=OTHER_ID)
+    made = owning(runner, origin="created", principals={ALICE: ALICE_ID})
+    found = diff(
+        a_world(
+            role,
+            replace(runner, role_id=None),
+            live=[replace(role, role_id=ID), runner],
+            owned={**owning(role, principals={RUNNER: DEAD}), **made},
+            users=USERS,
+        )
+    )
+    assert not found.drafts
+    assert dict(found.records["role/deployer"].principals) == {RUNNER: OTHER_ID}
+
+
+def test_two_who_swapped_their_names_are_not_swapped_meanwhile() -> None:
+    limited = {**trusting(BOB)["Statement"][0], "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
+    role = a_role({"Version": "2012-10-17", "Statement": [*trusting(ALICE)["Statement"], limited]})
+    swapped = {**limited, "Principal": {"AWS": ALICE}}
+    live = a_role({"Version": "2012-10-17", "Statement": [*trusting(BOB)["Statement"], swapped]}, live=True)
+    owned = owning(role, principals={ALICE: BOB_ID, BOB: ALICE_ID})
+
+    draft = the_draft(a_world(role, live=[live], owned=owned, users=USERS))
+
+    assert draft.approvals == {Approval.RE_TRUST}
+    assert draft.move is not None
+    assert draft.move.meanwhile is None
 
 
 def test_what_is_remembered_is_not_looked_for_unless_asked() -> None:

@@ -13,6 +13,7 @@ from reconciler.effects import permission_steps
 from reconciler.model.change import Action, Approval, Difference, Reason, Record
 from reconciler.model.declared import Lifecycle
 from reconciler.model.form import digests_of, paths_of
+from reconciler.model.policy import PolicyDocument
 from reconciler.model.principal import Remembered
 from tests.plan.drafts import (
     ALICE,
@@ -222,6 +223,32 @@ def test_a_replacement_asks_for_what_its_differences_ask() -> None:
     draft = the_draft(a_world(a_role(trusting(ALICE, BOB)), live=[live], owned=owned, users=USERS))
 
     assert draft.approvals == {Approval.DELETE, Approval.UNDO_NARROWING}
+
+
+def test_a_replacement_asks_about_a_namesake_whom_its_trust_shows_already() -> None:
+    live = replace(FULL, role_id=ID, path="/old/")
+    owned = owning(live, principals={ALICE: DEAD})
+    draft = the_draft(a_world(FULL, live=[live], owned=owned, users=USERS))
+
+    assert draft.approvals == {Approval.DELETE, Approval.RE_TRUST}
+    assert asdict(draft)["differences"][-1] == asdict(
+        Difference(
+            path="trust",
+            reason=Reason.PRINCIPAL_RECREATED,
+            before=trusting(ALICE),
+            after=trusting(ALICE),
+            note=f"{ALICE} was {DEAD} when this role was last applied, and is {ALICE_ID} now",
+        )
+    )
+
+
+def test_a_replacement_that_asks_about_a_namesake_says_so_once() -> None:
+    live = replace(FULL, role_id=ID, path="/old/")
+    owned = owning(live, principals={ALICE: DEAD})
+    wanted = replace(FULL, trust=PolicyDocument(trusting(ALICE, BOB)))
+    draft = the_draft(a_world(wanted, live=[live], owned=owned, users=USERS))
+
+    assert [difference.path for difference in draft.differences].count("trust") == 1
 
 
 @pytest.mark.parametrize("action", [Action.CREATE, Action.REPLACE, Action.DELETE, Action.UPDATE])

@@ -15,9 +15,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.model.change import ALWAYS_HELD, Approval, Change, Operation
-from reconciler.waiting import Marked
+from reconciler.operations import Phase
+from reconciler.waiting import Held
 
 _MOST = 5
+_OUT_OF_TURN = {Phase.GIVE, Phase.ATTACH}
+"""Nobody's turn waits for those (`waiting.Held`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Holds:
             for phase, before in groups[operation.group].items() if operation.group else ():
                 roots |= before if phase < operation.phase else _Roots()
             earlier[change.address].append((operation.stage, roots))
-            groups[operation.group][operation.phase] |= roots
+            if operation.phase not in _OUT_OF_TURN:
+                groups[operation.group][operation.phase] |= roots
             found[change.address] |= roots
         return dict(found)
 
@@ -103,7 +107,7 @@ def _held_in_turn(changes: Iterable[Change]) -> list[tuple[int, Operation]]:
 
 def _surely_held(changes: tuple[Change, ...]) -> Iterator[Approval]:
     """Yield the approvals of held calls that wait for nothing else that is held."""
-    marked = Marked()
+    marked = Held()
     for at, operation in _held_in_turn(changes):
         if marked.before(changes[at], operation) is None:
             yield from operation.approvals

@@ -447,7 +447,7 @@ def _replace(case: Case, world: World, made: Successors) -> Draft:
     trust = None
     if isinstance(value, Role) and all(found.trust is None for found in moved):
         trust = never_seen(value, case, world, made)
-    anew = trusted_anew(trust, case, world, unfinished=False)
+    anew = trusted_anew(trust, case, world, unfinished=is_approved_creation(case, digests_of(value)))
     return Draft(
         address=case.address,
         action=Action.REPLACE,
@@ -606,7 +606,7 @@ def _trust_move(case: Case, world: World, moved: Iterable[Moved], made: Successo
     return replace(
         _move(value, value.trust, world, made, living=found.trust.before.living),
         approvals=tuple(kind for kind in Approval if kind in found.approvals),
-        meanwhile=None if found.who is None and not found.trust.before.dead else _meanwhile(found, world),
+        meanwhile=_meanwhile(found, world),
         meanwhile_alone=_meanwhile(found, world, alone=True),
     )
 
@@ -627,11 +627,13 @@ def _move(role: Role, goal: PolicyDocument, world: World, made: Successors, *, l
 def _meanwhile(found: Moved, world: World, *, alone: bool = False) -> PolicyDocument | None:
     """Return what can be written without the approvals: no more access, and every guard; None if that is nothing new.
 
-    Nothing is written to what is not taken over yet, or not understood, nor to what lets nobody in. It is closed only
-    where it lets somebody in who has to go, and nobody is left. `alone`: no other change bears on it, so that whoever
-    stays in it gains nothing by that.
+    Nothing is written to what is not taken over yet, or not understood, nor to what lets nobody in, nor where only
+    names have changed hands. It is closed only where it lets somebody in who has to go, and nobody is left. `alone`: no
+    other change bears on it, so that whoever stays in it gains nothing by that.
     """
     if not found.approvals - {Approval.BROADEN} or Approval.ADOPT in found.approvals:
+        return None
+    if found.who is None and found.trust is not None and not found.trust.before.dead:
         return None
     living, goal = found.living, found.declared
     if not has_effect(living, "Allow") or not _is_wider(living, goal, world):

@@ -180,3 +180,28 @@ def test_nothing_is_written_to_what_is_not_taken_over_yet() -> None:
     assert move is not None
 
     assert (move.approvals, move.meanwhile) == ((Approval.ADOPT,), None)
+
+
+def test_what_somebody_let_in_by_hand_goes_at_once_though_no_id_is_dead() -> None:
+    carol = arn("user", "carol")
+    users = {**USERS, "carol": Entity(name="carol", arn=carol, id="AIDACAROL00000000001")}
+    role = a_role(trusting(ALICE, BOB))
+    live = a_role(trusting(ALICE, carol), live=True)
+    move = the_draft(a_world(role, live=[live], owned=owning(role), users=users)).move
+
+    assert move is not None
+    assert (move.meanwhile and move.meanwhile.source) == trusting(ALICE)
+
+
+def test_a_guard_is_bound_again_at_once_though_nothing_else_has_changed() -> None:
+    guard = {**trusting(DEAD, effect="Deny")["Statement"][0], "Action": "sts:TagSession"}
+    bound = {**guard, "Principal": {"AWS": [ALICE]}}
+    live = {"Version": "2012-10-17", "Statement": [*trusting(DEAD, BOB)["Statement"], guard]}
+    declared = {"Version": "2012-10-17", "Statement": [*trusting(ALICE, BOB)["Statement"], bound]}
+
+    meanwhile = meanwhile_of(live, declared, ledger=ONCE_ALICE)
+
+    assert [(one["Effect"], one["Principal"]["AWS"]) for one in meanwhile["Statement"]] == [
+        ("Allow", [BOB]),
+        ("Deny", [ALICE]),
+    ]

@@ -333,6 +333,19 @@ def test_who_was_made_anew_here_is_remembered_at_once() -> None:
     assert dict(found.records["role/deployer"].principals) == {RUNNER: OTHER_ID}
 
 
+def test_of_whoever_gets_a_new_id_in_the_same_plan_the_old_one_is_not_remembered() -> None:
+    role = a_role(trusting(RUNNER))
+    runner = a_role(trusting(ALICE), name="runner")
+    there = [replace(role, role_id=ID), replace(runner, role_id=OTHER_ID, path="/old/")]
+    known = {**owning(role, principals={RUNNER: DEAD}), **owning(replace(there[1]), principals={ALICE: ALICE_ID})}
+
+    found = diff(a_world(role, runner, live=there, owned=known, users=USERS))
+
+    record = found.drafts["role/deployer"].record
+    assert record is not None
+    assert dict(record.principals) == {RUNNER: None}
+
+
 def test_two_who_swapped_their_names_are_not_swapped_meanwhile() -> None:
     limited = {**trusting(BOB)["Statement"][0], "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}}}
     role = a_role({"Version": "2012-10-17", "Statement": [*trusting(ALICE)["Statement"], limited]})

@@ -226,7 +226,7 @@ def test_a_replacement_asks_for_what_its_differences_ask() -> None:
 
 
 def test_a_replacement_asks_about_a_namesake_whom_its_trust_shows_already() -> None:
-    live = replace(FULL, role_id=ID, path="/old/")
+    live = replace(FULL, role_id=ID, path="/old/", description="Deployed")
     owned = owning(live, principals={ALICE: DEAD})
     draft = the_draft(a_world(FULL, live=[live], owned=owned, users=USERS))
 
@@ -240,6 +240,25 @@ def test_a_replacement_asks_about_a_namesake_whom_its_trust_shows_already() -> N
             note=f"{ALICE} was {DEAD} when this role was last applied, and is {ALICE_ID} now",
         )
     )
+
+
+def test_a_replacement_that_was_approved_and_cut_short_asks_nothing_again() -> None:
+    live = replace(FULL, role_id=ID, path="/old/")
+    owned = owning(live, principals={ALICE: DEAD})
+    world = a_world(FULL, live=[live], owned=owned, users=USERS, intents=begun(FULL, "replace", id=ID))
+    known = {ALICE_ID: Remembered(ALICE, first_seen="2026-11-24T08:00:00Z")}
+    approved = replace(world, state=replace(world.state, ledger=known), index=replace(world.index, ledger=known))
+
+    assert the_draft(approved).approvals == {Approval.DELETE}
+    assert the_draft(world).approvals == {Approval.DELETE, Approval.RE_TRUST}
+
+
+def test_a_policy_at_another_path_is_a_replacement_that_trusts_nobody() -> None:
+    live = a_policy(live=True, path="/old/")
+    draft = the_draft(a_world(a_policy(), live=[live], owned=owning(live), users=USERS))
+
+    assert draft.action is Action.REPLACE
+    assert draft.approvals == {Approval.DELETE}
 
 
 def test_a_replacement_that_asks_about_a_namesake_says_so_once() -> None:

@@ -115,6 +115,10 @@ def mangled(draw: st.DrawFn) -> object:
     return document
 
 
+def is_of_another_account(document: object) -> bool:
+    return isinstance(document, dict) and document.get("account") in {"123456789012", "444455556666"}
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(mangled() | VALUES, min_size=1, max_size=3))
 def test_whatever_stands_in_a_manifest_is_declared_or_told_of_with_its_place(
@@ -128,7 +132,8 @@ def test_whatever_stands_in_a_manifest_is_declared_or_told_of_with_its_place(
     found = validate_offline(manifests)
     desired, _ = declare(manifests, account=ACCOUNT, partition="aws", default_account=ACCOUNT)
     assert all(one.place is not None and one.place.file.startswith("manifests/") for one in found)
-    assert len(desired.objects) + len(desired.removals) >= len(documents) or any(one.is_error for one in found)
+    here = [document for document in documents if not is_of_another_account(document)]
+    assert len(desired.objects) + len(desired.removals) >= len(here) or any(one.is_error for one in found)
     for declaration in desired.objects.values():
         assert declaration.place_of("trust/0/statement").file == declaration.manifest
 

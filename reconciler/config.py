@@ -182,7 +182,7 @@ def with_home(path: str) -> str:
 def shown_from(path: Path, cwd: Path) -> str:
     """Return the name of a path for people: relative to the working folder where it lies below, or was given so."""
     relative = os.path.relpath(cwd / path, cwd)
-    given_so = (cwd / path).is_relative_to(cwd)  # by its text alone: such as /work/../state
+    given_so = (cwd / path).is_relative_to(cwd)  # by its text alone: such as here/../state
     return relative if given_so or not relative.startswith("..") else str(path)
 
 
